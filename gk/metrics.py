@@ -1,0 +1,46 @@
+"""The Prometheus registry, its metrics and the loop-lag watch. Labels are small fixed sets, never addresses."""
+
+import asyncio
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+REGISTRY = CollectorRegistry()
+
+_FAST = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+
+loop_lag = Histogram("gk_loop_lag_seconds", "How late the event loop wakes a timer", buckets=_FAST, registry=REGISTRY)
+loop_lag_worst = Gauge("gk_loop_lag_worst_seconds", "The worst lag since the start", registry=REGISTRY)
+backlog = Gauge("gk_backlog", "Messages committed but not yet at rest", ["kind"], registry=REGISTRY)
+delivered = Counter("gk_messages_delivered_total", "Messages placed in mailboxes", ["door"], registry=REGISTRY)
+refused = Counter("gk_refused_total", "Refusals by protocol and reason", ["protocol", "reason"], registry=REGISTRY)
+connections = Gauge("gk_connections", "Open connections", ["listener"], registry=REGISTRY)
+logins = Counter("gk_logins_total", "Logins by protocol and outcome", ["protocol", "outcome"], registry=REGISTRY)
+commits = Histogram("gk_commit_seconds", "Time of one group commit", buckets=_FAST, registry=REGISTRY)
+commit_units = Counter("gk_commit_units_total", "Units of work committed", registry=REGISTRY)
+read_only = Gauge("gk_store_read_only", "1 after an I/O error, until restarted", registry=REGISTRY)
+queued = Gauge("gk_queue_messages", "Messages in the outgoing queue", registry=REGISTRY)
+attempts = Counter("gk_delivery_attempts_total", "Outgoing attempts by outcome", ["outcome"], registry=REGISTRY)
+
+
+def exposition() -> bytes:
+    """All metrics in the Prometheus text format."""
+    return generate_latest(REGISTRY)
+
+
+class LoopLag:
+    """Measures how late the loop wakes a timer: what every client of this process waits for."""
+
+    name = "loop-lag"
+    interval = 0.1  # seconds
+
+    async def run(self, ready: asyncio.Event) -> None:
+        loop, worst = asyncio.get_running_loop(), 0.0
+        ready.set()
+        while True:
+            due = loop.time() + self.interval
+            await asyncio.sleep(self.interval)
+            lag = max(0.0, loop.time() - due)
+            loop_lag.observe(lag)
+            if lag > worst:
+                worst = lag
+                loop_lag_worst.set(lag)

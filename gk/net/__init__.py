@@ -1,0 +1,1 @@
+"""Sockets, names and the service's supervisor; knows nothing of mail."""

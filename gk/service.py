@@ -1,0 +1,69 @@
+"""Lifetimes: a Service runs until cancelled, `supervise` keeps several of them for as long as a block lasts.
+
+Shutdown order is nesting order: leaving the block stops what was started in it, nothing else to know.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 60.0  # seconds before a failed service is started again, doubling
+FORGIVEN_AFTER = 60.0  # a service that ran that long starts again with the first pause
+
+
+class Service(Protocol):
+    """Anything with a name that serves until cancelled and cleans up in `finally`."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def run(self, ready: asyncio.Event) -> None:
+        """Set `ready` once started; an exception before that stops the start-up."""
+        ...
+
+
+async def _keep(service: Service, ready: asyncio.Event) -> None:
+    loop, pause = asyncio.get_running_loop(), FIRST_PAUSE
+    while True:
+        began = loop.time()
+        try:
+            await service.run(ready)
+            reason = "it returned"
+        except Exception as error:
+            if not ready.is_set():
+                raise
+            reason = type(error).__name__
+            log.exception("event=service_failed service=%s error=%s", service.name, reason)
+        if not ready.is_set():
+            raise RuntimeError(f"{service.name} ended before it was ready")
+        if loop.time() - began > FORGIVEN_AFTER:
+            pause = FIRST_PAUSE
+        log.warning("event=service_restart service=%s reason=%s pause=%.1f", service.name, reason, pause)
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+@asynccontextmanager
+async def supervise(*services: Service) -> AsyncIterator[None]:
+    """Enter once every service is ready; leave once every service has stopped.
+
+    A service that fails before it was ready ends the start-up with its own error; one that fails later is
+    started again after a doubling pause.
+    """
+    started = [asyncio.Event() for _ in services]
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(_keep(service, ready), name=service.name)
+            for service, ready in zip(services, started, strict=True)
+        ]
+        try:
+            for ready in started:
+                await ready.wait()
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()

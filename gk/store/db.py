@@ -1,0 +1,176 @@
+"""The store: opens the data directory, owns its connections, and hands out its rooms.
+
+`async with Store.open(config, bus) as store` is the only way in; closing it finishes what was promised.
+"""
+
+import asyncio
+import os
+import time
+import zlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from gk import events, metrics
+from gk.bus import Bus
+from gk.config import Config
+from gk.errors import GkError, ReadOnly
+from gk.message.parsed import Parsed, parse
+from gk.service import supervise
+from gk.store import entries
+from gk.store.accounts import Accounts
+from gk.store.directory import connect_reader, lock, prepare
+from gk.store.filer import Filer
+from gk.store.mailboxes import Mailboxes
+from gk.store.outgoing import Outgoing
+from gk.store.space import Space
+from gk.store.spool import SpoolFile
+from gk.store.values import Added, Arrival, Expunged, Fact, Filing, Flagged, Queued, Recipient, Renamed
+from gk.store.writer import Commits, Work
+
+T = TypeVar("T")
+
+JOURNAL = 256 << 10  # bytes of a message that still goes through the journal; larger ones are spooled
+IN_LOOP = 64 << 10  # bytes scanned in the event loop; more goes to a thread
+
+
+class Store:
+    """All that is kept: mailboxes, accounts, the outgoing queue."""
+
+    def __init__(self, config: Config, bus: Bus, space: Space) -> None:
+        self.data, self.limits = config.data, config.limits
+        self.bus = bus
+        self.space = space
+        self.reader = connect_reader(config.data)
+        self.commits = Commits(config.data / "gk.db", self._publish, space.relieve)
+        self.filer = Filer(config.data, lambda: connect_reader(config.data), self.commits, self._settled)
+        self.mailboxes = Mailboxes(self)
+        self.accounts = Accounts(self)
+        self.outgoing = Outgoing(self)
+        self._spool = config.data / "spool"
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, config: Config, bus: Bus) -> AsyncIterator["Store"]:
+        """Lock, migrate and serve the data directory; raise ConfigError with the remedy where it cannot be had."""
+        with_lock = lock(config.data)
+        try:
+            prepare(config.data)
+            space = Space(config.data, config.limits)
+            store = cls(config, bus, space)
+            try:
+                async with supervise(store.commits):
+                    store._begin()
+                    async with supervise(store.filer, space):
+                        yield store
+            finally:
+                if store.commits.broken is None:
+                    store.reader.close()
+                # else it stays open until the process ends: the last connection to close would checkpoint, and so
+                # sync again what could not be synced
+        finally:
+            os.close(with_lock)
+
+    def _begin(self) -> None:
+        """What a stop without warning may have left."""
+        known = {name for (name,) in self.reader.execute("SELECT spool FROM message WHERE spool IS NOT NULL")}
+        with os.scandir(self._spool) as files:
+            for file in files:
+                if file.name not in known:
+                    os.unlink(file.path)  # never acknowledged
+        messages, size = self.reader.execute(
+            "SELECT count(*), coalesce(sum(m.size), 0) FROM filing f JOIN message m ON m.id = f.message"
+            " WHERE f.kind = 0"
+        ).fetchone()
+        self.space.backlog(messages, size)
+        self.outgoing.begin()
+        self.mailboxes.begin()
+
+    # --- messages in --------------------------------------------------------------------------------------------------
+
+    def check_space(self, size: int) -> None:
+        """Raise ReadOnly or DiskFull when a message of that size cannot be taken now."""
+        if self.commits.broken:
+            raise ReadOnly(self.commits.broken)
+        self.space.check(size)
+
+    def spool(self) -> SpoolFile:
+        """Where to put a message of more than JOURNAL bytes while it arrives."""
+        return SpoolFile(self._spool)
+
+    async def prepare(self, content: bytes | SpoolFile) -> Arrival:
+        """Scan a message with CRLF line ends, off the loop when it is large."""
+        if isinstance(content, bytes):
+            if len(content) > JOURNAL:
+                spooled = self.spool()
+                await spooled.write(content)
+                return await self.prepare(spooled)
+            parsed = parse(content) if len(content) <= IN_LOOP else await asyncio.to_thread(parse, content)
+            return Arrival(len(content), zlib.crc32(content), parsed, content)
+        parsed, _ = await asyncio.gather(asyncio.to_thread(_parse_spooled, content), content.sync())
+        return Arrival(content.size, content.crc, parsed, content)
+
+    async def deliver(
+        self, arrival: Arrival, recipients: Sequence[Recipient], *, door: str = "smtp"
+    ) -> list[tuple[int, int]]:
+        """Put a message into the mailboxes of its recipients, stored once; (mailbox, uid) of each after the commit.
+
+        Raises DiskFull, ReadOnly, Overloaded: then nothing was stored.
+        """
+        await self.space.room()
+        now = int(time.time())
+        placed = await self.keep(
+            arrival, lambda db, facts: entries.deliver(db, facts, arrival, recipients, now, self.limits.keywords)
+        )
+        metrics.delivered.labels(door).inc(len(placed))
+        return placed
+
+    async def keep(self, arrival: Arrival, work: Work[T]) -> T:
+        """Commit a unit that enters a message; its spool file stays if the unit does."""
+        return await self.keep_all([arrival], work)
+
+    async def keep_all(self, arrivals: Sequence[Arrival], work: Work[T]) -> T:
+        """The same for several messages. A caller cancelled meanwhile leaves the files to the next start."""
+        spools = [a.content for a in arrivals if isinstance(a.content, SpoolFile)]
+        try:
+            result = await self.commits.do(work)
+        except GkError:
+            for spool in spools:
+                spool.discard()
+            raise
+        for spool in spools:
+            spool.kept = True
+        return result
+
+    # --- after a commit -----------------------------------------------------------------------------------------------
+
+    def _publish(self, facts: list[Fact]) -> None:
+        for fact in facts:
+            match fact:
+                case Added(account=account, mailbox=mailbox, uids=uids):
+                    self.mailboxes.apply(fact)
+                    for uid in uids:
+                        self.bus.publish(events.MessageDelivered(account, mailbox, uid))
+                case Flagged(account=account, mailbox=mailbox, uids=uids):
+                    self.mailboxes.apply(fact)
+                    self.bus.publish(events.FlagsChanged(account, mailbox, tuple(uids)))
+                case Expunged(account=account, mailbox=mailbox, uids=uids):
+                    self.mailboxes.apply(fact)
+                    self.bus.publish(events.MessagesExpunged(account, mailbox, tuple(uids)))
+                case Renamed(account=account, mailbox=mailbox):
+                    self.mailboxes.renamed(fact)
+                    self.bus.publish(events.MailboxChanged(account, mailbox))
+                case Queued(queue_id=queue_id):
+                    self.bus.publish(events.MessageQueued(queue_id))
+                case Filing(messages=messages, size=size):
+                    self.space.backlog(messages, size)
+                    self.filer.wake()
+        self.mailboxes.announce()
+
+    def _settled(self, messages: int, size: int) -> None:
+        self.space.backlog(-messages, -size)
+
+
+def _parse_spooled(spooled: SpoolFile) -> Parsed:
+    with spooled.map() as content:
+        return parse(content)

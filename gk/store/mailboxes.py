@@ -1,0 +1,365 @@
+"""Mailboxes and the messages in them. Reads are plain calls, writes return after their synced commit."""
+
+import asyncio
+import sqlite3
+import time
+from array import array
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from gk.errors import LimitReached, NoSuchMailbox
+from gk.store import entries, names
+from gk.store.content import Content, Contents
+from gk.store.directory import connect_reader
+from gk.store.snapshot import Snapshot
+from gk.store.values import Added, Arrival, Expunged, Fact, Flagged, Flags, Mailbox, Renamed, Status
+
+if TYPE_CHECKING:
+    from gk.store.db import Store
+
+# Spelled out here because `list` is a method below.
+Uids = list[int]
+UidPairs = tuple[list[int], list[int]]
+Words = list[str]
+Rows = list[tuple[Any, ...]]
+FoundContents = list[Content | None]
+
+KEPT = 64  # snapshots without a session that stay for the next SELECT
+KEPT_MESSAGES = 2_000_000  # and the messages in them, 16 bytes each
+SLICE = 2000  # messages of one unit of EXPUNGE or STORE: what a delivery may have to wait for
+LOADED_IN_LOOP = 20_000  # messages of a mailbox read in the event loop (8 ms); a larger one in a thread
+
+COLUMNS = {
+    "message": "e.message",
+    "internaldate": "e.date",
+    "flags": "e.flags",
+    "modseq": "e.modseq",
+    "thread": "e.thread",
+    "recipient": "e.recipient",
+    "size": "m.size",
+    "envelope": "m.envelope",
+    "bodystructure": "m.bodystructure",
+    "parts": "m.parts",
+    "header": "h.content",
+}
+
+
+class _Loading:
+    """A large snapshot being read, and what was committed since that began."""
+
+    def __init__(self) -> None:
+        self.done = asyncio.Event()
+        self.facts: list[Added | Flagged | Expunged] = []
+
+
+class Mailboxes:
+    """The room of mailboxes; everything in it is asked for with its account."""
+
+    def __init__(self, store: "Store") -> None:
+        self._db, self._commits, self._limits = store.reader, store.commits, store.limits
+        self._store = store
+        self._contents = Contents(store.data, store.reader, store.filer.round)
+        self._snapshots: OrderedDict[int, Snapshot] = OrderedDict()
+        self._loading: dict[int, _Loading] = {}
+        self._changed: set[int] = set()
+
+    def begin(self) -> None:
+        """Go on with what a stop interrupted."""
+        self._leftover = [m for (m,) in self._db.execute("SELECT id FROM mailbox WHERE account < 0")]
+
+    async def purge_leftovers(self) -> None:
+        """Finish the deletion of mailboxes that a stop interrupted."""
+        for mailbox in self._leftover:
+            await self.purge(mailbox)
+
+    # --- names --------------------------------------------------------------------------------------------------------
+
+    def find(self, account: int, name: str) -> Mailbox | None:
+        """The mailbox of that name; INBOX in any case."""
+        if name.upper().startswith("INBOX"):
+            first, slash, rest = name.partition("/")
+            name = (first.upper() if first.upper() == "INBOX" else first) + slash + rest
+        row = self._db.execute(
+            "SELECT id, account, name, uidvalidity, special_use FROM mailbox WHERE account = ? AND name = ?",
+            (account, _text(name)),
+        ).fetchone()
+        return Mailbox(*row) if row else None
+
+    def get(self, account: int, name: str) -> Mailbox:
+        """The same; raises NoSuchMailbox."""
+        mailbox = self.find(account, name)
+        if mailbox is None:
+            raise NoSuchMailbox("there is no mailbox of that name")
+        return mailbox
+
+    def list(self, account: int) -> list[Mailbox]:
+        """All mailboxes of the account by name, INBOX first."""
+        rows = self._db.execute(
+            "SELECT id, account, name, uidvalidity, special_use FROM mailbox WHERE account = ?"
+            " ORDER BY name <> 'INBOX', name",
+            (account,),
+        )
+        return [Mailbox(*row) for row in rows]
+
+    def subscribed(self, account: int) -> set[str]:
+        return {n for (n,) in self._db.execute("SELECT name FROM subscription WHERE account = ?", (account,))}
+
+    def status(self, mailbox: Mailbox) -> Status:
+        row = self._db.execute(
+            "SELECT messages, unseen, deleted, size, recent, uidnext, uidvalidity, modseq FROM mailbox WHERE id = ?",
+            (mailbox.id,),
+        ).fetchone()
+        if row is None:
+            raise NoSuchMailbox("the mailbox was deleted meanwhile")
+        messages, unseen, deleted, size, recent, uidnext, uidvalidity, modseq = row
+        snapshot = self._snapshots.get(mailbox.id)
+        first = max(recent, snapshot.recent_from) if snapshot else recent
+        (count,) = self._db.execute(
+            "SELECT count(*) FROM entry WHERE mailbox = ? AND uid >= ?", (mailbox.id, first)
+        ).fetchone()
+        return Status(messages, unseen, deleted, size, count, uidnext, uidvalidity, modseq)
+
+    def keywords(self, mailbox: Mailbox) -> Words:
+        """The keywords ever used in the mailbox, oldest first."""
+        rows = self._db.execute("SELECT word FROM keyword WHERE mailbox = ? ORDER BY position", (mailbox.id,))
+        return [word for (word,) in rows]
+
+    async def create(self, account: int, name: str, special_use: str | None = None) -> Mailbox:
+        """Raises MailboxExists, BadName, LimitReached, Refused."""
+        name, limit = names.canonical(name), self._limits.mailboxes
+        return await self._commits.do(lambda db, facts: names.create(db, facts, account, name, special_use, limit))
+
+    async def delete(self, account: int, name: str) -> None:
+        """Raises NoSuchMailbox, Refused. Gone for everybody at once; its messages follow in slices."""
+        name = names.canonical(name)
+        await self.purge(await self._commits.do(lambda db, facts: names.delete(db, facts, account, name)))
+
+    async def purge(self, mailbox: int) -> None:
+        """Remove what is left of a deleted mailbox."""
+        while not await self._commits.do(lambda db, facts: names.purge(db, facts, mailbox)):
+            pass
+
+    async def rename(self, account: int, old: str, new: str) -> None:
+        """Raises NoSuchMailbox, MailboxExists, BadName, Refused."""
+        old, new = names.canonical(old), names.canonical(new)
+        limit = self._limits.mailboxes
+        await self._commits.do(lambda db, facts: names.rename(db, facts, account, old, new, limit))
+
+    async def subscribe(self, account: int, name: str, on: bool) -> None:
+        name = names.canonical(name)
+        await self._commits.do(lambda db, facts: names.subscribe(db, facts, account, name, on))
+
+    # --- snapshots ----------------------------------------------------------------------------------------------------
+
+    async def open(self, mailbox: Mailbox) -> Snapshot:
+        """The shared state of a mailbox; `close()` it when done. Raises NoSuchMailbox."""
+        while mailbox.id in self._loading:
+            await self._loading[mailbox.id].done.wait()
+        snapshot = self._snapshots.get(mailbox.id) or await self._load(mailbox)
+        self._snapshots.move_to_end(mailbox.id)
+        snapshot.users += 1
+        self._forget_some()
+        return snapshot
+
+    async def _load(self, mailbox: Mailbox) -> Snapshot:
+        row = self._db.execute(
+            "SELECT uidnext, modseq, recent, messages FROM mailbox WHERE id = ? AND account = ?",
+            (mailbox.id, mailbox.account),
+        ).fetchone()
+        if row is None:
+            raise NoSuchMailbox("the mailbox was deleted meanwhile")
+        uidnext, modseq, recent, messages = row
+        if messages <= LOADED_IN_LOOP:
+            columns = _columns(self._db, mailbox.id)
+            late: list[Added | Flagged | Expunged] = []
+        else:  # off the loop, by a connection of its own; what is committed meanwhile is applied after it
+            loading = self._loading[mailbox.id] = _Loading()
+            try:
+                (uidnext, modseq, recent, _), columns = await asyncio.to_thread(self._load_large, mailbox.id)
+            finally:
+                del self._loading[mailbox.id]
+                loading.done.set()
+            late = loading.facts
+        snapshot = Snapshot(
+            mailbox,
+            *columns,
+            uidnext=uidnext,
+            modseq=modseq,
+            recent_from=recent,
+            words_of=lambda value: entries.words_of(self._db, value),
+        )
+        for fact in late:
+            snapshot.apply(fact)
+        self._snapshots[mailbox.id] = snapshot
+        return snapshot
+
+    def _load_large(
+        self, mailbox: int
+    ) -> tuple[tuple[int, int, int, int], "tuple[array[int], array[int], array[int]]"]:
+        db = connect_reader(self._store.data)
+        try:
+            db.execute("BEGIN")  # counters and rows of the same moment
+            row = db.execute(
+                "SELECT uidnext, modseq, recent, messages FROM mailbox WHERE id = ?", (mailbox,)
+            ).fetchone()
+            return row, _columns(db, mailbox)
+        finally:
+            db.close()
+
+    def _forget_some(self) -> None:
+        unused = [m for m, s in self._snapshots.items() if not s.users]
+        kept = sum(len(self._snapshots[m]) for m in unused)
+        for mailbox in unused:
+            if len(unused) <= KEPT and kept <= KEPT_MESSAGES:
+                break
+            kept -= len(self._snapshots.pop(mailbox))
+            unused = unused[1:]
+
+    def claim_recent(self, snapshot: Snapshot) -> int:
+        """The first \\Recent uid for a read-write session; later sessions are told of newer ones only."""
+        first, snapshot.recent_from = snapshot.recent_from, snapshot.uidnext
+        return first
+
+    async def save_recent(self, snapshot: Snapshot) -> None:
+        """Remember over a restart which messages sessions were told of."""
+        mailbox, recent = snapshot.mailbox.id, snapshot.recent_from
+        await self._commits.do(
+            lambda db, facts: db.execute(
+                "UPDATE mailbox SET recent = ? WHERE id = ? AND recent < ?", (recent, mailbox, recent)
+            )
+        )
+
+    def apply(self, fact: Added | Flagged | Expunged) -> None:
+        """A committed change: keep the snapshot in step."""
+        if fact.mailbox in self._loading:
+            self._loading[fact.mailbox].facts.append(fact)
+        snapshot = self._snapshots.get(fact.mailbox)
+        if snapshot is not None:
+            snapshot.apply(fact)
+            self._changed.add(fact.mailbox)
+
+    def renamed(self, fact: Renamed) -> None:
+        snapshot = self._snapshots.get(fact.mailbox)
+        if snapshot is not None and fact.deleted:
+            snapshot.mark_deleted()
+            self._changed.add(fact.mailbox)
+
+    def announce(self) -> None:
+        """Wake the sessions of every mailbox that changed in the last commit, once each."""
+        changed, self._changed = self._changed, set()
+        for mailbox in changed:
+            snapshot = self._snapshots.get(mailbox)
+            if snapshot is not None:
+                snapshot.announce()
+                if snapshot.deleted:
+                    del self._snapshots[mailbox]
+
+    # --- messages -----------------------------------------------------------------------------------------------------
+
+    def rows(self, mailbox: Mailbox, uids: Sequence[int], columns: tuple[str, ...]) -> Rows:
+        """(uid, *columns) of each uid that is there, by uid; columns are keys of COLUMNS. Ask for slices of 500."""
+        if not len(uids):
+            return []
+        chosen = ", ".join(COLUMNS[c] for c in columns)
+        tables = "entry e"
+        if any(COLUMNS[c][0] == "m" for c in columns):
+            tables += " JOIN message m ON m.id = e.message"
+        if "header" in columns:
+            tables += " JOIN header h ON h.message = e.message"
+        condition, values = entries.chosen(uids)
+        return self._db.execute(
+            f"SELECT e.uid{', ' if chosen else ''}{chosen} FROM {tables} WHERE e.mailbox = ? AND e.{condition}"
+            " ORDER BY e.uid",
+            (mailbox.id, *values),
+        ).fetchall()
+
+    async def contents(self, mailbox: Mailbox, uids: Sequence[int]) -> FoundContents:
+        """The messages' bytes, None for those expunged meanwhile; ask for at most 100. Raises Damaged."""
+        return await self._contents.of(mailbox, uids)
+
+    async def content_of(self, message: int) -> Content | None:
+        """A message's bytes by its id, wherever it stands: for the queue."""
+        return await self._contents.of_message(message)
+
+    async def append(self, mailbox: Mailbox, arrivals: Sequence[tuple[Arrival, Flags, int | None]]) -> Uids:
+        """Add messages with their flags and internal dates (epoch; None: now); their uids."""
+        self._check_count(mailbox, len(arrivals))
+        await self._store.space.room()
+        now = int(time.time())
+        dated = [(a, f, now if date is None else date) for a, f, date in arrivals]
+        return await self._store.keep_all(
+            [a for a, _, _ in arrivals],
+            lambda db, facts: entries.append(db, facts, mailbox.id, mailbox.account, dated, self._limits.keywords),
+        )
+
+    async def store_flags(
+        self,
+        mailbox: Mailbox,
+        uids: Sequence[int],
+        mode: Literal["add", "remove", "set"],
+        flags: Flags,
+        unchanged_since: int | None = None,
+    ) -> Uids:
+        """Change flags; the uids left alone because of `unchanged_since`. Raises LimitReached."""
+        if not len(uids):
+            return []
+        return await self._commits.do(
+            lambda db, facts: entries.store_flags(
+                db, facts, mailbox.id, uids, mode, flags, unchanged_since, self._limits.keywords
+            )
+        )
+
+    async def copy(self, source: Mailbox, uids: Sequence[int], target: Mailbox) -> UidPairs:
+        """Copy; the source uids that were there and the new ones, in the same order."""
+        if not len(uids):
+            return [], []
+        self._check_count(target, len(uids))
+        await self._store.space.room()
+        return await self._commits.do(
+            lambda db, facts: entries.copy(db, facts, source.id, uids, target.id, self._limits.keywords)
+        )
+
+    async def move(self, source: Mailbox, uids: Sequence[int], target: Mailbox) -> UidPairs:
+        """Move in one commit; as `copy`."""
+        if not len(uids):
+            return [], []
+        return await self._commits.do(
+            lambda db, facts: entries.move(db, facts, source.id, uids, target.id, self._limits.keywords)
+        )
+
+    async def expunge(self, mailbox: Mailbox, uids: Sequence[int] | None) -> Uids:
+        """Remove messages that are \\Deleted, all or those of `uids`; the uids that went."""
+        if uids is None:
+            rows = self._db.execute("SELECT uid FROM entry WHERE mailbox = ? AND flags & 8 ORDER BY uid", (mailbox.id,))
+            uids = [uid for (uid,) in rows]
+        gone: Uids = []
+        for start in range(0, len(uids), SLICE):
+            part = uids[start : start + SLICE]
+            gone += await self._commits.do(partial(_remove, mailbox.id, part))
+        return gone
+
+    def _check_count(self, mailbox: Mailbox, new: int) -> None:
+        (count,) = self._db.execute(
+            "SELECT sum(messages) FROM mailbox WHERE account = ?", (mailbox.account,)
+        ).fetchone()
+        if (count or 0) + new > self._limits.messages:
+            raise LimitReached(f"an account holds at most {self._limits.messages} messages")
+
+
+def _text(name: str) -> str:
+    """Lone surrogates cannot be stored, so no mailbox has them."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def _columns(db: sqlite3.Connection, mailbox: int) -> "tuple[array[int], array[int], array[int]]":
+    rows = db.execute("SELECT uid, flags, modseq FROM entry WHERE mailbox = ? ORDER BY uid", (mailbox,)).fetchall()
+    if not rows:
+        return array("I"), array("I"), array("Q")
+    uids, flags, modseqs = zip(*rows, strict=True)
+    return array("I", uids), array("I", flags), array("Q", modseqs)
+
+
+def _remove(mailbox: int, uids: Sequence[int], db: sqlite3.Connection, facts: list[Fact]) -> Uids:
+    return entries.remove(db, facts, mailbox, uids)

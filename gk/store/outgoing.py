@@ -1,0 +1,303 @@
+"""The outgoing queue, as rows: one per message, one per recipient with its own status and due time.
+
+A claimed recipient is `sending`; what a killed process had claimed is pending again at the next start. A message
+leaves the queue in the transaction that records its last recipient, together with the reports about it.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gk import metrics
+from gk.errors import NoSuchQueueItem, Overloaded
+from gk.store import entries
+from gk.store.filer import settle
+from gk.store.values import Arrival, Fact, Queued, Recipient
+
+if TYPE_CHECKING:
+    from gk.store.db import Store
+
+PENDING, SENDING, SENT, FAILED, BOUNCED = "pending", "sending", "sent", "failed", "bounced"
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRecipient:
+    """One recipient of a message to be sent; notify and orcpt as the DSN extension gave them (RFC 3461)."""
+
+    address: str
+    domain: str
+    notify: str | None = None
+    orcpt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRecipient:
+    no: int
+    address: str
+    notify: str | None
+    orcpt: str | None
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The recipients of one message at one domain, claimed for one attempt."""
+
+    queue_id: int
+    message: int
+    size: int
+    account: int | None
+    sender: str
+    envid: str | None
+    ret: str | None
+    created: float
+    warned: bool
+    domain: str
+    recipients: tuple[ClaimedRecipient, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an attempt for one recipient; `due` when it stays pending."""
+
+    no: int
+    status: str
+    reply: str
+    remote: str
+    due: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A DSN for a local sender, stored with the outcome it tells of."""
+
+    arrival: Arrival
+    recipients: tuple[Recipient, ...]
+
+
+class Outgoing:
+    """The room of the queue."""
+
+    def __init__(self, store: "Store") -> None:
+        self._db, self._commits, self._store = store.reader, store.commits, store
+        self._count = 0
+
+    def begin(self) -> None:
+        (self._count,) = self._db.execute("SELECT count(*) FROM outgoing").fetchone()
+        metrics.queued.set(self._count)
+
+    async def add(
+        self,
+        arrival: Arrival,
+        sender: str,
+        recipients: Sequence[QueuedRecipient],
+        *,
+        account: int | None,
+        origin: str,
+        envid: str | None = None,
+        ret: str | None = None,
+        priority: int = 0,
+        local: Sequence[Recipient] = (),
+    ) -> int:
+        """Queue a message, and deliver it to its local recipients in the same commit; the queue id, 0 if all are local.
+
+        Raises Overloaded when the queue is full, DiskFull, ReadOnly.
+        """
+        if recipients and self._count >= self._store.limits.queue_messages:
+            raise Overloaded("the outgoing queue is full")
+        await self._store.space.room()
+        now, keywords = time.time(), self._store.limits.keywords
+
+        def work(db: sqlite3.Connection, facts: list[Fact]) -> int:
+            message = entries.add_message(db, arrival)
+            if local:
+                entries.enter(db, facts, message, arrival, local, int(now), keywords)
+            if not recipients:
+                return 0
+            queue_id = db.execute(
+                "INSERT INTO outgoing (message, account, sender, origin, envid, ret, priority, created)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (message, account, sender, origin, envid, ret, priority, now),
+            ).lastrowid
+            assert queue_id is not None
+            db.executemany(
+                "INSERT INTO outgoing_recipient (outgoing, no, address, domain, notify, orcpt, due)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(queue_id, no, r.address, r.domain, r.notify, r.orcpt, now) for no, r in enumerate(recipients)],
+            )
+            facts.append(Queued(queue_id))
+            return queue_id
+
+        queue_id = await self._store.keep(arrival, work)
+        if queue_id:
+            self._counted(1)
+        return queue_id
+
+    def _counted(self, change: int) -> None:
+        self._count += change
+        metrics.queued.set(self._count)
+
+    # --- the runner's side --------------------------------------------------------------------------------------------
+
+    async def recover(self) -> None:
+        """What was being sent when the process died is pending again."""
+        await self._commits.do(
+            lambda db, facts: db.execute(
+                "UPDATE outgoing_recipient SET status = ? WHERE status = ?", (PENDING, SENDING)
+            )
+        )
+
+    def next_due(self, busy: Collection[str] = ()) -> float | None:
+        """When the next recipient falls due (epoch), domains in `busy` apart."""
+        row = self._db.execute(
+            "SELECT min(r.due) FROM outgoing_recipient r JOIN outgoing q ON q.id = r.outgoing"
+            " WHERE r.status = 'pending' AND q.held = 0 AND r.domain NOT IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(busy)),),
+        ).fetchone()
+        return None if row[0] is None else float(row[0])
+
+    async def claim(self, now: float, limit: int, busy: Collection[str] = ()) -> list[Claim]:
+        """Up to `limit` due message-and-domain pairs, urgent first, marked sending; none of the `busy` domains."""
+        return await self._commits.do(lambda db, facts: _claim(db, now, limit, busy))
+
+    async def record(
+        self, queue_id: int, outcomes: Sequence[Outcome], reports: Sequence[Report] = (), *, warned: bool = False
+    ) -> bool:
+        """Write down an attempt and store the reports about it; true when the message left the queue."""
+        now, keywords = time.time(), self._store.limits.keywords
+
+        def work(db: sqlite3.Connection, facts: list[Fact]) -> bool:
+            db.executemany(
+                "UPDATE outgoing_recipient SET status = ?, attempts = attempts + 1, last_attempt = ?, reply = ?,"
+                " remote = ?, due = ? WHERE outgoing = ? AND no = ?",
+                [(o.status, now, o.reply, o.remote, o.due, queue_id, o.no) for o in outcomes],
+            )
+            for report in reports:
+                entries.deliver(db, facts, report.arrival, report.recipients, int(now), keywords)
+            if warned:
+                db.execute("UPDATE outgoing SET warned = 1 WHERE id = ?", (queue_id,))
+            if db.execute(
+                "SELECT 1 FROM outgoing_recipient WHERE outgoing = ? AND status IN ('pending', 'sending')", (queue_id,)
+            ).fetchone():
+                return False
+            _drop(db, queue_id)
+            return True
+
+        finished = await self._store.keep_all([r.arrival for r in reports], work)
+        if finished:
+            self._counted(-1)
+            await self._tidy()
+        return finished
+
+    async def shift(self, seconds: float) -> None:
+        """The clock jumped: move what is due, and what is aged, with it."""
+        await self._commits.do(lambda db, facts: _shift(db, seconds))
+
+    # --- the person's side --------------------------------------------------------------------------------------------
+
+    def list(self, queue_id: int | None = None) -> list[dict[str, Any]]:
+        """The queue, or one message of it, with its recipients; oldest first."""
+        items = []
+        for row in self._db.execute(
+            "SELECT q.id, q.sender, q.origin, q.held, q.created, m.size, q.message FROM outgoing q"
+            " JOIN message m ON m.id = q.message WHERE ? IS NULL OR q.id = ? ORDER BY q.id",
+            (queue_id, queue_id),
+        ).fetchall():
+            recipients = self._db.execute(
+                "SELECT address, status, attempts, due, last_attempt, reply, remote FROM outgoing_recipient"
+                " WHERE outgoing = ? ORDER BY no",
+                (row[0],),
+            ).fetchall()
+            keys = ("address", "status", "attempts", "due", "last_attempt", "reply", "remote")
+            item = dict(zip(("id", "sender", "origin", "held", "created", "size", "message"), row, strict=True))
+            item["held"] = bool(item["held"])
+            item["recipients"] = [dict(zip(keys, r, strict=True)) for r in recipients]
+            items.append(item)
+        return items
+
+    def get(self, queue_id: int) -> dict[str, Any]:
+        """One message; raises NoSuchQueueItem."""
+        items = self.list(queue_id)
+        if not items:
+            raise NoSuchQueueItem(f"no message {queue_id} in the queue; «gk queue list» shows what is there")
+        return items[0]
+
+    async def hold(self, queue_id: int, held: bool) -> None:
+        """Keep a message from being sent, or let it go."""
+        self.get(queue_id)
+        await self._commits.do(
+            partial(_poke, queue_id, "UPDATE outgoing SET held = ? WHERE id = ?", (int(held), queue_id))
+        )
+
+    async def retry(self, queue_id: int) -> None:
+        """Make the open recipients of a message due now."""
+        self.get(queue_id)
+        now = time.time()
+        await self._commits.do(
+            partial(
+                _poke,
+                queue_id,
+                "UPDATE outgoing_recipient SET due = ? WHERE outgoing = ? AND status = 'pending'",
+                (now, queue_id),
+            )
+        )
+
+    async def remove(self, queue_id: int) -> None:
+        """Take a message out of the queue; nobody is told."""
+        self.get(queue_id)
+        await self._commits.do(lambda db, facts: _drop(db, queue_id))
+        self._counted(-1)
+        await self._tidy()
+
+    async def _tidy(self) -> None:
+        self._store.filer.wake()
+
+
+def _claim(db: sqlite3.Connection, now: float, limit: int, busy: Collection[str]) -> list[Claim]:
+    pairs = db.execute(
+        "SELECT r.outgoing, r.domain FROM outgoing_recipient r JOIN outgoing q ON q.id = r.outgoing"
+        " WHERE r.status = 'pending' AND r.due <= ? AND q.held = 0"
+        " AND r.domain NOT IN (SELECT value FROM json_each(?))"
+        " GROUP BY r.outgoing, r.domain ORDER BY q.priority DESC, min(r.due) LIMIT ?",
+        (now, json.dumps(list(busy)), limit),
+    ).fetchall()
+    claims = []
+    for queue_id, domain in pairs:
+        recipients = db.execute(
+            "UPDATE outgoing_recipient SET status = 'sending' WHERE outgoing = ? AND domain = ? AND status = 'pending'"
+            " AND due <= ? RETURNING no, address, notify, orcpt, attempts",
+            (queue_id, domain, now),
+        ).fetchall()
+        message, size, account, sender, envid, ret, created, warned = db.execute(
+            "SELECT q.message, m.size, q.account, q.sender, q.envid, q.ret, q.created, q.warned FROM outgoing q"
+            " JOIN message m ON m.id = q.message WHERE q.id = ?",
+            (queue_id,),
+        ).fetchone()
+        claimed = tuple(ClaimedRecipient(*r) for r in sorted(recipients))
+        claims.append(
+            Claim(queue_id, message, size, account, sender, envid, ret, created, bool(warned), domain, claimed)
+        )
+    return claims
+
+
+def _drop(db: sqlite3.Connection, queue_id: int) -> None:
+    row = db.execute("DELETE FROM outgoing WHERE id = ? RETURNING message", (queue_id,)).fetchone()
+    if row is None:
+        return
+    db.execute("DELETE FROM outgoing_recipient WHERE outgoing = ?", (queue_id,))
+    entries.forget(db, [row[0]])
+    entries.unspool(db, settle(db, row[0]))
+
+
+def _shift(db: sqlite3.Connection, seconds: float) -> None:
+    db.execute("UPDATE outgoing_recipient SET due = due + ? WHERE status = 'pending'", (seconds,))
+    db.execute("UPDATE outgoing SET created = created + ?", (seconds,))
+
+
+def _poke(queue_id: int, statement: str, values: tuple[object, ...], db: sqlite3.Connection, facts: list[Fact]) -> None:
+    db.execute(statement, values)
+    facts.append(Queued(queue_id))  # the runner looks again

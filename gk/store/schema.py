@@ -1,0 +1,90 @@
+"""Tables of gk.db and the numbered migrations that made them: append only, one function each.
+
+`entry` is narrow, it is what SELECT reads; what FETCH reads is in `message`. SQL keeps to what SQLite and
+PostgreSQL share; WITHOUT ROWID is the one thing to leave out there.
+"""
+
+import re
+import sqlite3
+from collections.abc import Callable
+
+# kinds of work in `filing`
+PLACE, RENAME, REMOVE, UNSPOOL, MOVE_FOLDER, DROP_FOLDER = range(6)
+
+_FIRST = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE account (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, address TEXT NOT NULL UNIQUE, name TEXT NOT NULL DEFAULT '',
+    password TEXT, created INTEGER NOT NULL
+);
+CREATE TABLE app_password (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, name TEXT NOT NULL, digest BLOB NOT NULL,
+    created INTEGER NOT NULL
+);
+
+CREATE TABLE mailbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, name TEXT NOT NULL,
+    directory TEXT,                       -- where it is on disk now; NULL before its first message is filed
+    uidvalidity INTEGER NOT NULL, uidnext INTEGER NOT NULL DEFAULT 1, modseq INTEGER NOT NULL DEFAULT 1,
+    recent INTEGER NOT NULL DEFAULT 1,    -- first uid no read-write session was told of
+    special_use TEXT,
+    messages INTEGER NOT NULL DEFAULT 0, unseen INTEGER NOT NULL DEFAULT 0, deleted INTEGER NOT NULL DEFAULT 0,
+    size INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (account, name)
+);
+CREATE TABLE subscription (account INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (account, name)) WITHOUT ROWID;
+CREATE TABLE keyword (
+    mailbox INTEGER NOT NULL, position INTEGER NOT NULL, word TEXT NOT NULL, PRIMARY KEY (mailbox, position)
+) WITHOUT ROWID;
+CREATE TABLE keyword_set (id INTEGER PRIMARY KEY, words TEXT NOT NULL UNIQUE);
+
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, size INTEGER NOT NULL, crc INTEGER NOT NULL, spool TEXT,
+    envelope BLOB NOT NULL, bodystructure BLOB NOT NULL, parts BLOB NOT NULL
+);
+CREATE TABLE header (message INTEGER PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE journal (message INTEGER PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE entry (
+    mailbox INTEGER NOT NULL, uid INTEGER NOT NULL, message INTEGER NOT NULL, flags INTEGER NOT NULL,
+    modseq INTEGER NOT NULL, date INTEGER NOT NULL, thread INTEGER NOT NULL,
+    filed INTEGER,                        -- the flags its file is named by; NULL before there is one
+    recipient TEXT,                       -- of the envelope, where several share the message
+    PRIMARY KEY (mailbox, uid)
+) WITHOUT ROWID;
+CREATE INDEX entry_message ON entry (message);
+CREATE TABLE thread (
+    account INTEGER NOT NULL, reference BLOB NOT NULL, thread INTEGER NOT NULL, PRIMARY KEY (account, reference)
+) WITHOUT ROWID;
+
+CREATE TABLE filing (
+    id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, mailbox INTEGER NOT NULL, first INTEGER NOT NULL DEFAULT 0,
+    last INTEGER NOT NULL DEFAULT 0, message INTEGER, flags INTEGER, name TEXT
+);
+CREATE INDEX filing_message ON filing (message) WHERE message IS NOT NULL;
+
+CREATE TABLE outgoing (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, message INTEGER NOT NULL, account INTEGER, sender TEXT NOT NULL,
+    origin TEXT NOT NULL, envid TEXT, ret TEXT, priority INTEGER NOT NULL DEFAULT 0, held INTEGER NOT NULL DEFAULT 0,
+    created REAL NOT NULL, warned INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE outgoing_recipient (
+    outgoing INTEGER NOT NULL, no INTEGER NOT NULL, address TEXT NOT NULL, domain TEXT NOT NULL,
+    notify TEXT, orcpt TEXT, status TEXT NOT NULL DEFAULT 'pending', attempts INTEGER NOT NULL DEFAULT 0,
+    due REAL NOT NULL, last_attempt REAL, reply TEXT, remote TEXT,
+    PRIMARY KEY (outgoing, no)
+) WITHOUT ROWID;
+CREATE INDEX outgoing_due ON outgoing_recipient (due) WHERE status = 'pending';
+CREATE INDEX outgoing_message ON outgoing (message);
+"""
+
+
+def m001_first(db: sqlite3.Connection) -> None:
+    """All tables of the first release."""
+    for statement in re.sub(r"--.*", "", _FIRST).split(";"):
+        if statement.strip():
+            db.execute(statement)
+
+
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [m001_first]
+VERSION = len(MIGRATIONS)

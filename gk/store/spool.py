@@ -1,0 +1,87 @@
+"""A message too large for the journal on its way in: written to spool/ as it arrives, synced before its commit."""
+
+import asyncio
+import errno
+import mmap
+import os
+import secrets
+import zlib
+from pathlib import Path
+
+from gk.errors import DiskFull, ReadOnly, Unavailable
+from gk.store import crash
+from gk.store.filer import sync_directory
+
+
+class SpoolFile:
+    """One file in spool/; unknown to everybody until a row names it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.name = secrets.token_hex(12)
+        self.path = directory / self.name
+        self.size = 0
+        self.crc = 0
+        self._fd: int | None = None
+        self.kept = False  # a committed row names it
+
+    async def write(self, data: bytes) -> None:
+        """Append; off the loop. Raises DiskFull or Unavailable, and the file is gone then."""
+        await asyncio.to_thread(self._write, data)
+
+    async def sync(self) -> None:
+        """Make content and name durable."""
+        await asyncio.to_thread(self._sync)
+
+    def _write(self, data: bytes) -> None:
+        try:
+            if self._fd is None:
+                self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError as error:
+            self.discard()
+            raise translate(error) from None
+        self.size += len(data)
+        self.crc = zlib.crc32(data, self.crc)
+
+    def _sync(self) -> None:
+        if self._fd is None:
+            raise Unavailable("the message could not be spooled")
+        try:
+            crash.here("spool-written")
+            os.fsync(self._fd)
+            sync_directory(self.path.parent)
+            crash.here("spool-synced")
+        except OSError as error:
+            self.discard()  # never a second sync of the same file: its dirty pages may be lost already
+            raise translate(error) from None
+        self._close()
+
+    def map(self) -> mmap.mmap:
+        """The content, mapped for the scanner."""
+        with open(self.path, "rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def discard(self) -> None:
+        """Throw it away, unless a committed row names it."""
+        self._close()
+        if not self.kept:
+            self.path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        if self._fd is not None:
+            fd, self._fd = self._fd, None
+            try:
+                os.close(fd)
+            except OSError:
+                pass  # a close that fails after a good fsync loses nothing
+
+
+def translate(error: OSError) -> Exception:
+    """An OSError as what the store says about it."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull("the disk is full")
+    if error.errno in (errno.EIO, errno.EROFS):
+        return ReadOnly("the disk reports an I/O error")
+    return Unavailable("the message could not be written")

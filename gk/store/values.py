@@ -1,0 +1,139 @@
+"""The values that cross the store's door."""
+
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gk.message.parsed import Parsed
+    from gk.store.spool import SpoolFile
+
+SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = 1, 2, 4, 8, 16
+SYSTEM = 0xFF  # the low byte of a stored flags value; above it stands the id of a keyword set
+KEYWORDS = 8  # bits to shift by
+
+INBOX = "INBOX"
+DELIMITER = "/"
+SPECIAL = (
+    ("Drafts", "\\Drafts"),
+    ("Sent", "\\Sent"),
+    ("Junk", "\\Junk"),
+    ("Trash", "\\Trash"),
+    ("Archive", "\\Archive"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user: the address is also the login name."""
+
+    id: int
+    address: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A mailbox as its account names it; INBOX is always spelled so."""
+
+    id: int
+    account: int
+    name: str
+    uidvalidity: int
+    special_use: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What STATUS tells (RFC 9051 §6.3.11); `size` in bytes, `modseq` is HIGHESTMODSEQ."""
+
+    messages: int
+    unseen: int
+    deleted: int
+    size: int
+    recent: int
+    uidnext: int
+    uidvalidity: int
+    modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """System flag bits and keywords."""
+
+    system: int = 0
+    keywords: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message ready to be stored: its CRLF bytes, or where they are spooled, and what the scanner found."""
+
+    size: int
+    crc: int  # CRC-32 of the content, checked whenever it is read back
+    parsed: "Parsed"
+    content: "bytes | SpoolFile"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One mailbox a message is delivered to; `address` is the envelope recipient."""
+
+    account: int
+    mailbox: int
+    address: str
+    flags: Flags = Flags()
+
+
+# What a committed unit of work changed; snapshots apply it, the bus hears of it.
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    account: int
+    mailbox: int
+    uids: "array[int]"
+    flags: "array[int]"
+    modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    account: int
+    mailbox: int
+    uids: "array[int]"
+    flags: "array[int]"  # the new value of each
+    modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expunged:
+    account: int
+    mailbox: int
+    uids: "array[int]"
+    modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """A mailbox was made, renamed or deleted."""
+
+    account: int
+    mailbox: int
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    queue_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """There is new work for the filer."""
+
+    messages: int = 0  # added to the journal
+    size: int = 0
+
+
+Fact = Added | Flagged | Expunged | Renamed | Queued | Filing
