@@ -120,19 +120,6 @@ def deliver(
     A mailbox that went away meanwhile is replaced by the account's INBOX.
     """
     message = add_message(db, arrival)
-    return enter(db, facts, message, arrival, recipients, now, keywords)
-
-
-def enter(
-    db: sqlite3.Connection,
-    facts: list[Fact],
-    message: int,
-    arrival: Arrival,
-    recipients: Sequence[Recipient],
-    now: int,
-    keywords: int,
-) -> list[tuple[int, int]]:
-    """Enter a stored message for every recipient."""
     placed = []
     for to in recipients:
         mailbox = to.mailbox

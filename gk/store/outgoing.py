@@ -16,6 +16,7 @@ from gk import metrics
 from gk.errors import NoSuchQueueItem, Overloaded
 from gk.store import entries
 from gk.store.filer import settle
+from gk.store.spool import SpoolFile
 from gk.store.values import Arrival, Fact, Queued, Recipient
 
 if TYPE_CHECKING:
@@ -101,9 +102,9 @@ class Outgoing:
         envid: str | None = None,
         ret: str | None = None,
         priority: int = 0,
-        local: Sequence[Recipient] = (),
+        local: Sequence[tuple[Arrival, Sequence[Recipient]]] = (),
     ) -> int:
-        """Queue a message, and deliver it to its local recipients in the same commit; the queue id, 0 if all are local.
+        """Queue a message, and deliver `local` ones in the same commit; the queue id, 0 where nobody is elsewhere.
 
         Raises Overloaded when the queue is full, DiskFull, ReadOnly.
         """
@@ -113,11 +114,11 @@ class Outgoing:
         now, keywords = time.time(), self._store.limits.keywords
 
         def work(db: sqlite3.Connection, facts: list[Fact]) -> int:
-            message = entries.add_message(db, arrival)
-            if local:
-                entries.enter(db, facts, message, arrival, local, int(now), keywords)
+            for kept, mailboxes in local:
+                entries.deliver(db, facts, kept, mailboxes, int(now), keywords)
             if not recipients:
                 return 0
+            message = entries.add_message(db, arrival)
             queue_id = db.execute(
                 "INSERT INTO outgoing (message, account, sender, origin, envid, ret, priority, created)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -132,9 +133,12 @@ class Outgoing:
             facts.append(Queued(queue_id))
             return queue_id
 
-        queue_id = await self._store.keep(arrival, work)
+        queue_id = await self._store.keep_all([arrival, *(kept for kept, _ in local)], work)
         if queue_id:
             self._counted(1)
+        elif isinstance(arrival.content, SpoolFile):
+            arrival.content.kept = False
+            arrival.content.discard()
         return queue_id
 
     def _counted(self, change: int) -> None:

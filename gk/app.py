@@ -1,0 +1,192 @@
+"""The composition root: builds every room from explicit arguments and nests their lifetimes."""
+
+import asyncio
+import ipaddress
+import logging
+import random
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Literal
+
+from gk import config as configuration
+from gk.accounts.aliases import Directory
+from gk.accounts.limits import Failures, Gate
+from gk.accounts.login import Logins
+from gk.accounts.passwords import Passwords
+from gk.actions.context import Rooms
+from gk.bus import Bus
+from gk.config import Config, endpoint
+from gk.control.client import SOCKET
+from gk.control.server import ControlServer
+from gk.errors import ConfigError
+from gk.events import CertificateRenewed, ConfigReloaded
+from gk.imap.server import ImapServer
+from gk.inbound.accept import Accept
+from gk.log import setup
+from gk.metrics import LoopLag
+from gk.net import systemd
+from gk.net.dns import Resolver, SystemResolver
+from gk.net.listener import Listener
+from gk.outbound.route import Route
+from gk.outbound.runner import Runner
+from gk.outbound.submit import Submit
+from gk.outbound.transport import Transport
+from gk.service import supervise
+from gk.smtp.server import SmtpServer
+from gk.store.db import Store
+from gk.tls.certs import Certificates
+
+log = logging.getLogger(__name__)
+
+SWITCH_INTERVAL = 0.0005  # seconds a thread may keep the others waiting: a tenth of Python's own
+
+
+@asynccontextmanager
+async def rooms(config: Config) -> AsyncIterator[Rooms]:
+    """The store and what acts on it, without a server: for the CLI when no daemon runs."""
+    async with Store.open(config, Bus()) as store:
+        yield _rooms(config, store)
+
+
+def _rooms(config: Config, store: Store) -> Rooms:
+    directory = Directory(store.accounts, store.mailboxes, config.domains, config.aliases)
+    return Rooms(store, directory, Passwords(), config)
+
+
+async def serve(
+    config: Config, stop: asyncio.Event, *, ready: Callable[[], None] = lambda: None, resolver: Resolver | None = None
+) -> None:
+    """Run everything until `stop`; `ready` is called once every door is open."""
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    bus = Bus()
+    inherited = systemd.inherited()
+    async with Store.open(config, bus) as store:
+        here = _rooms(config, store)
+        certificates = Certificates(config)
+        logins = Logins(store.accounts, here.passwords, Failures(config.limits), config.domains)
+        accept = Accept(store, here.directory, config.hostname, config.limits)
+        submit = Submit(store, here.directory, config.hostname)
+        runner = _runner(config, store, here.directory, bus, resolver or SystemResolver(config.dns.resolver))
+        listeners = _listeners(config, store, certificates, logins, accept, submit, inherited)
+        control = ControlServer(config.data / SOCKET, here)
+        async with supervise(runner, LoopLag(), systemd.Watchdog()), supervise(*listeners, control):
+            with _reloading(config, here.directory, certificates, bus):
+                systemd.notify("READY=1")
+                log.info("event=ready listeners=%d", len(listeners))
+                ready()
+                await store.mailboxes.purge_leftovers()
+                await stop.wait()
+                systemd.notify("STOPPING=1")
+                log.info("event=stopping")
+
+
+@contextmanager
+def _reloading(config: Config, directory: Directory, certificates: Certificates, bus: Bus) -> Iterator[None]:
+    """SIGHUP reads the configuration again: domains, aliases, certificates, log level; the rest needs a restart."""
+
+    def reload() -> None:
+        systemd.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        try:
+            fresh = configuration.load(config.path)
+            certificates.reload(fresh)
+            directory.configure(fresh.domains, fresh.aliases)
+            setup(fresh.log.level, fresh.log.format)
+            bus.publish(CertificateRenewed(certificates.names))
+            bus.publish(ConfigReloaded())
+            log.info("event=reloaded")
+        except ConfigError as error:  # the old one stays in force
+            log.error("event=reload_refused reason=%s", error)
+        systemd.notify("READY=1")
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+
+
+def _runner(config: Config, store: Store, directory: Directory, bus: Bus, resolver: Resolver) -> Runner:
+    chance = random.SystemRandom()
+    password = None
+    if config.outbound.smarthost_password_file:
+        try:
+            password = Path(config.outbound.smarthost_password_file).read_text().strip()
+        except OSError as error:
+            raise ConfigError(f"outbound.smarthost_password_file: {error.strerror}") from None
+    route = Route(resolver, config.outbound, config.hostname, _own(config), chance)
+    transport = Transport(config.outbound, config.hostname, password)
+    return Runner(store, route, transport, directory, config.outbound, bus, config.hostname, chance)
+
+
+def _own(config: Config) -> Callable[[str, int], bool]:
+    """Whether an address and port are one of our own mx listeners."""
+    doors = [endpoint(text) for text in config.smtp.mx]
+
+    def own(address: str, port: int) -> bool:
+        for host, listening in doors:
+            if port != listening:
+                continue
+            if host == address or (ipaddress.ip_address(host).is_unspecified and _is_local(address)):
+                return True
+        return False
+
+    return own
+
+
+def _is_local(address: str) -> bool:
+    """Whether this machine has the address: the kernel binds what it has."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+def _listeners(
+    config: Config,
+    store: Store,
+    certificates: Certificates,
+    logins: Logins,
+    accept: Accept,
+    submit: Submit,
+    inherited: list[socket.socket],
+) -> list[Listener]:
+    gates = {"smtp": Gate(config.limits), "imap": Gate(config.limits)}
+    require_tls = config.security.require_tls
+    listeners = []
+    doors: list[tuple[Literal["mx", "submission", "submissions"], tuple[str, ...]]] = [
+        ("mx", config.smtp.mx),
+        ("submission", config.smtp.submission),
+        ("submissions", config.smtp.submissions),
+    ]
+    for role, addresses in doors:
+        smtp = SmtpServer(
+            role, accept, submit, logins, gates["smtp"], config.limits, hostname=config.hostname,
+            tls=lambda: certificates.context, require_tls=require_tls, check_space=store.check_space,
+        )  # fmt: skip
+        tls = certificates.context if role == "submissions" else None
+        listeners += [Listener(f"{role} {a}", a, smtp.session, tls=tls, inherited=inherited) for a in addresses]
+    imap = ImapServer(
+        store, logins, gates["imap"], config.limits, hostname=config.hostname,
+        tls=lambda: certificates.context, require_tls=require_tls,
+    )  # fmt: skip
+    listeners += [
+        Listener(f"imap {a}", a, lambda door: imap.session(door, implicit_tls=False), inherited=inherited)
+        for a in config.imap.starttls
+    ]
+    listeners += [
+        Listener(
+            f"imaps {a}", a, lambda door: imap.session(door, implicit_tls=True),
+            tls=certificates.context, inherited=inherited,
+        )
+        for a in config.imap.tls
+    ]  # fmt: skip
+    return listeners

@@ -1,0 +1,1 @@
+"""The `gk` command: one file a verb, loaded by its name only when it is asked for."""

@@ -1,0 +1,96 @@
+"""JSON lines over a Unix socket: `{"action", "arguments"}` in, `{"progress"}` and `{"result"}` or `{"error"}` out."""
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import struct
+from pathlib import Path
+from typing import Any
+
+from gk.actions import registry
+from gk.actions.context import Rooms
+from gk.errors import ConfigError, GkError, Unavailable
+
+log = logging.getLogger(__name__)
+
+LINE = 1 << 20  # bytes of a request
+AT_ONCE = 16  # connections
+WAIT = 60.0  # seconds for a request to arrive
+SCOPES = frozenset({"admin"})
+
+
+class ControlServer:
+    """A service on `gk.sock` in the data directory."""
+
+    name = "control"
+
+    def __init__(self, path: Path, rooms: Rooms) -> None:
+        self._path, self._rooms = path, rooms
+        self._open = 0
+
+    async def run(self, ready: asyncio.Event) -> None:
+        self._path.unlink(missing_ok=True)  # the lock says that nobody else serves it
+        door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            os.fchmod(door.fileno(), 0o600)
+            door.bind(str(self._path))
+        except OSError as error:
+            door.close()
+            raise ConfigError(f"{self._path}: {error.strerror}; choose a shorter data path") from None
+        self._path.chmod(0o600)
+        server = await asyncio.start_unix_server(self._serve, sock=door, limit=LINE)
+        try:
+            ready.set()
+            await server.serve_forever()
+        finally:
+            self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open += 1
+        try:
+            if self._open > AT_ONCE or not _allowed(writer):
+                return
+            line = await asyncio.wait_for(reader.readline(), WAIT)
+            if line:
+                answer = await self._answer(line, writer)
+                writer.write(json.dumps(answer).encode() + b"\n")
+                await asyncio.wait_for(writer.drain(), WAIT)
+        except (OSError, TimeoutError, ValueError):
+            pass  # whoever asked is gone, or asked too much
+        finally:
+            self._open -= 1
+            writer.close()
+
+    async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> dict[str, Any]:
+        def progress(done: int, total: int) -> None:
+            writer.write(json.dumps({"progress": [done, total]}).encode() + b"\n")
+
+        try:
+            request = json.loads(line)
+            name, arguments = str(request["action"]), dict(request.get("arguments", {}))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return _error("refused", "not a request")
+        try:
+            return {"result": await registry.run(name, arguments, self._rooms.context(SCOPES, progress))}
+        except ConfigError as error:
+            return _error("config", str(error))
+        except Unavailable as error:
+            return _error("unavailable", str(error))
+        except GkError as error:
+            return _error("refused", str(error))
+        except Exception as error:
+            log.exception("event=action_failed action=%s", name)
+            return _error("failed", f"{name} failed: {type(error).__name__}; the server's log says more")
+
+
+def _error(kind: str, text: str) -> dict[str, Any]:
+    return {"error": {"kind": kind, "text": text}}
+
+
+def _allowed(writer: asyncio.StreamWriter) -> bool:
+    """The same user, or root, by the kernel's word."""
+    peer = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, uid, _ = struct.unpack("3i", peer)
+    return uid in (0, os.getuid())

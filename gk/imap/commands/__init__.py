@@ -1,0 +1,1 @@
+"""One file per command; importing a file registers what it answers."""

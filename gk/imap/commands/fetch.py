@@ -1,0 +1,231 @@
+"""FETCH and UID FETCH (RFC 3501 §6.4.5, §6.4.8; MODSEQ and CHANGEDSINCE of RFC 7162; ids of RFC 8474).
+
+Three ways, by what is asked for: the snapshot's arrays alone, rows of the index, or the messages themselves. Each goes
+in slices, between which others have their turn and a slow client is waited for.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from gk.errors import Unavailable
+from gk.imap import fetch_items, fetched
+from gk.imap.conversation import Conversation
+from gk.imap.fetch_items import Fetch, Item, Section
+from gk.imap.grammar import Cursor
+from gk.imap.registry import announce, command
+from gk.imap.reply import Reply, bad, no, ok
+from gk.imap.session import SELECTED
+from gk.imap.view import Slice
+from gk.message.part import Part
+from gk.store.content import IN_MEMORY, Content
+from gk.store.values import SEEN, Flags
+
+ARRAY_SLICE, ROW_SLICE, CONTENT_SLICE = 2000, 500, 100  # messages
+CONTENT_BYTES = 2 << 20  # of the messages read at once
+PIECE = 256 << 10  # bytes of a large message in memory
+
+announce("OBJECTID")
+
+
+@command("FETCH", when=SELECTED, expunges=False)
+async def fetch(c: Conversation, args: Cursor) -> Reply:
+    return await _fetch(c, args, by_uid=False)
+
+
+@command("UID FETCH", when=SELECTED)
+async def uid_fetch(c: Conversation, args: Cursor) -> Reply:
+    return await _fetch(c, args, by_uid=True)
+
+
+async def _fetch(c: Conversation, args: Cursor, *, by_uid: bool) -> Reply:
+    args.space()
+    chosen = args.sequence_set()
+    args.space()
+    wanted = fetch_items.parse(args)
+    view = c.view
+    if b"MODSEQ" in wanted.items:
+        c.session.enable("CONDSTORE")  # RFC 7162 §3.1
+    numbers = view.select(chosen, by_uid=by_uid)
+    if numbers is None:
+        return bad("there is no message of that number")
+    if wanted.changed_since is not None:
+        numbers = view.changed_since(numbers, wanted.changed_since)
+    if by_uid and b"UID" not in wanted.items:
+        wanted = Fetch((b"UID", *wanted.items), wanted.changed_since)
+    complete = await _Fetching(c, wanted).run(numbers)
+    if complete:
+        return ok("that is all")
+    return no("some of them were expunged meanwhile", "EXPUNGEISSUED")
+
+
+class _Fetching:
+    """One FETCH under way."""
+
+    def __init__(self, c: Conversation, wanted: Fetch) -> None:
+        self._c, self._view = c, c.view
+        self._sees = wanted.sees and not c.view.read_only
+        self._contents = [i for i in wanted.items if isinstance(i, Section) and not fetched.from_header(i)]
+        self._headers = [i for i in wanted.items if isinstance(i, Section) and fetched.from_header(i)]
+        plain: list[Item] = [i for i in wanted.items if not isinstance(i, Section)]
+        self._items: list[Item] = [*plain, *self._headers]
+        self._template = fetched.template(self._items)
+        columns = {fetched.COLUMNS[i] for i in plain if isinstance(i, bytes) and i in fetched.COLUMNS}
+        if self._headers or any(not s.path and s.text == "TEXT" for s in self._contents):
+            columns.add("header")
+        if any(s.path for s in self._contents):
+            columns.add("parts")
+        if self._contents:
+            columns.add("size")
+        self._columns = tuple(sorted(columns))
+
+    async def run(self, numbers: Sequence[int]) -> bool:
+        """Answer for these messages; whether all of them were there."""
+        size = CONTENT_SLICE if self._contents else ROW_SLICE if self._columns else ARRAY_SLICE
+        complete = True
+        for start in range(0, len(numbers), size):
+            part = self._view.look(numbers[start : start + size])
+            seen: frozenset[int] = frozenset()
+            if self._sees:
+                seen = await self._see(part)
+                part = self._view.look(part.numbers)
+            self._c.tell(self._view.introduce(part.flags))
+            rows, part = self._rows(part)
+            complete &= part.complete
+            if self._contents:
+                await self._with_contents(part, rows, seen)
+            else:
+                self._c.tell(self._lines(part, rows, seen, b")\r\n"))
+            await self._c.flush()
+        return complete
+
+    async def _see(self, part: Slice) -> frozenset[int]:
+        """Set \\Seen where it is not set; the uids. A store that cannot write does not keep mail from being read."""
+        unseen = [uid for uid, value in zip(part.uids, part.flags, strict=True) if not value & SEEN]
+        if not unseen:
+            return frozenset()
+        try:
+            await self._c.store.mailboxes.store_flags(self._c.mailbox, unseen, "add", Flags(SEEN))
+        except Unavailable:
+            return frozenset()
+        self._view.told(unseen)
+        return frozenset(unseen)
+
+    def _rows(self, part: Slice) -> tuple[dict[str, Sequence[Any]], Slice]:
+        """The columns asked for, by name, and the slice without messages that are gone from the index."""
+        if not self._columns or not len(part.uids):
+            return {}, part
+        rows = self._c.store.mailboxes.rows(self._c.mailbox, part.uids, self._columns)
+        if len(rows) < len(part.uids):
+            part = part.only({row[0] for row in rows})
+        if not rows:
+            return dict.fromkeys(self._columns, ()), part
+        _, *columns = zip(*rows, strict=True)
+        return dict(zip(self._columns, columns, strict=True)), part
+
+    def _lines(self, part: Slice, rows: dict[str, Sequence[Any]], seen: frozenset[int], end: bytes) -> bytes:
+        return b"".join([line + end for line in self._heads(part, rows, seen)])
+
+    def _heads(self, part: Slice, rows: dict[str, Sequence[Any]], seen: frozenset[int]) -> list[bytes]:
+        """`* 1 FETCH (…` of each message: all that needs no content."""
+        columns: list[Sequence[Any]] = [part.numbers]
+        for item in self._items:
+            if isinstance(item, Section):
+                columns.append([fetched.of_header(item, head) for head in rows["header"]])
+            elif item == b"UID":
+                columns.append(part.uids)
+            elif item == b"FLAGS":
+                columns.append(self._view.rendered(part))
+            elif item == b"MODSEQ":
+                columns.append(part.modseqs)
+            else:
+                columns.append(fetched.column(item, rows[fetched.COLUMNS[item]]))
+        template = self._template
+        lines = [template % values for values in zip(*columns, strict=True)]
+        if seen:
+            self._add_flags(part, lines, seen)
+        return lines
+
+    def _add_flags(self, part: Slice, lines: list[bytes], seen: frozenset[int]) -> None:
+        """\\Seen was set by this FETCH, so the client learns the new flags (RFC 3501 §6.4.5)."""
+        flags = self._view.rendered(part)
+        for place, uid in enumerate(part.uids):
+            if uid not in seen:
+                continue
+            more = []
+            if b"FLAGS" not in self._items:
+                more.append(b"FLAGS (%b)" % flags[place])
+            if self._view.with_modseq and b"MODSEQ" not in self._items:
+                more.append(b"MODSEQ (%d)" % part.modseqs[place])
+            if more:
+                joint = b"" if lines[place].endswith(b"(") else b" "
+                lines[place] += joint + b" ".join(more)
+
+    # -- messages themselves
+
+    async def _with_contents(self, part: Slice, rows: dict[str, Sequence[Any]], seen: frozenset[int]) -> None:
+        heads = self._heads(part, rows, seen)
+        start, count = 0, len(part.uids)
+        while start < count:
+            stop, size = start, 0
+            while stop < count and (stop == start or size + rows["size"][stop] <= CONTENT_BYTES):
+                size += rows["size"][stop]
+                stop += 1
+            contents = await self._c.store.mailboxes.contents(self._c.mailbox, list(part.uids[start:stop]))
+            for place, content in zip(range(start, stop), contents, strict=True):
+                if content is None:
+                    part.complete = False
+                    continue
+                try:
+                    await self._message(heads[place], content, {name: rows[name][place] for name in self._columns})
+                finally:
+                    content.close()
+            start = stop
+            await self._c.flush()
+
+    async def _message(self, head: bytes, content: Content, row: dict[str, Any]) -> None:
+        c = self._c
+        tree: Part | None = fetched.tree(row["parts"]) if "parts" in row else None
+        stored = row.get("header", b"")
+        joint = b"" if head.endswith(b"(") else b" "
+        c.tell(head)
+        for item in self._contents:
+            size = await _header_size(content) if len(stored) >= fetched.WHOLE_HEADER else len(stored)
+            found = fetched.span(item, content.size, size, tree)
+            c.tell(joint, item.label, b" ")
+            joint = b" "
+            if found is None:
+                c.tell(b"NIL")
+            elif item.fields is not None:
+                c.tell(fetched.filtered(item, await _read(content, *found)))
+            else:
+                await self._piece(content, *fetched.narrowed(found, item.partial))
+        c.tell(b")\r\n")
+
+    async def _piece(self, content: Content, start: int, end: int) -> None:
+        """A literal of these bytes of the message, a large one in pieces."""
+        if end - start <= PIECE:
+            data = await _read(content, start, end)
+            if data:
+                self._c.tell(b"{%d}\r\n" % len(data), fetched.clean(data))
+            else:
+                self._c.tell(b'""')
+            return
+        self._c.tell(b"{%d}\r\n" % (end - start))
+        for at in range(start, end, PIECE):
+            self._c.tell(fetched.clean(await _read(content, at, min(at + PIECE, end))))
+            await self._c.flush()
+
+
+async def _read(content: Content, start: int, end: int) -> bytes:
+    """Bytes of a message; off the loop when they are on the disk."""
+    if content.size <= IN_MEMORY:
+        return content.read(start, end - start)
+    return await asyncio.to_thread(content.read, start, end - start)
+
+
+async def _header_size(content: Content) -> int:
+    """The size of a header longer than what the index keeps of it."""
+    data = await asyncio.to_thread(content.whole)
+    end = data.find(b"\r\n\r\n")
+    return end + 4 if end >= 0 else len(data)

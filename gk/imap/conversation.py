@@ -1,0 +1,220 @@
+"""What a command sees of its connection: the session, the store, and a way to speak and to listen."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from gk.accounts.login import Logins
+from gk.config import Limits
+from gk.errors import GkError, Unavailable
+from gk.imap import registry
+from gk.imap.reply import Reply
+from gk.imap.session import Session
+from gk.imap.view import View
+from gk.imap.wire import Event, Literal, Wire
+from gk.store.db import Store
+from gk.store.values import Account, Mailbox
+
+
+class Ended(Exception):
+    """The conversation is over; with a text, after a last `* BYE`."""
+
+
+class Link(Protocol):
+    """The connection below a conversation."""
+
+    peer: str
+    wire: Wire
+
+    def write(self, data: bytes) -> None: ...
+    async def drained(self) -> None:
+        """Wait while the client reads too slowly; raise Ended when it is gone."""
+        ...
+
+    async def event(self) -> Event:
+        """The next event of the client; raise Ended."""
+        ...
+
+    async def line(self) -> bytes: ...
+    async def content(self) -> bytes: ...
+    async def start_tls(self) -> None: ...
+    def logged_in(self) -> None: ...
+    def end(self, reason: str) -> None: ...
+    def on_writable(self, call: Callable[[], None] | None) -> None:
+        """Call this whenever the client has read what was written."""
+        ...
+
+    @property
+    def writable(self) -> bool: ...
+
+
+class Conversation:
+    """One connection as its commands see it."""
+
+    __slots__ = ("_link", "_out", "_release", "_server", "literal", "session", "tag")
+
+    def __init__(self, link: Link, server: "Rooms", session: Session) -> None:
+        self._link, self._server = link, server
+        self.session = session
+        self.tag = b"*"
+        self.literal: Literal | None = None  # the message that ends what there is of the command
+        self._out: list[bytes] = []
+        self._release: Callable[[], None] | None = None
+
+    # -- rooms
+
+    @property
+    def store(self) -> Store:
+        return self._server.store
+
+    @property
+    def limits(self) -> Limits:
+        return self._server.limits
+
+    @property
+    def account(self) -> Account:
+        return self.session.account
+
+    @property
+    def view(self) -> View:
+        return self.session.view
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """The selected mailbox."""
+        return self.session.view.snapshot.mailbox
+
+    def named(self, name: str) -> Mailbox:
+        """A mailbox of this account; raise NoSuchMailbox."""
+        return self.store.mailboxes.get(self.account.id, name)
+
+    # -- speaking
+
+    def tell(self, *data: bytes) -> None:
+        """Untagged data, written with the answer or the next flush."""
+        self._out += data
+
+    async def flush(self) -> None:
+        """Write what was told, wait while the client is slow, and let others have their turn."""
+        if self._out:
+            self._link.write(b"".join(self._out))
+            self._out.clear()
+        await self._link.drained()
+        await asyncio.sleep(0)
+
+    def answer(self, reply: Reply) -> None:
+        """Write everything told and the tagged reply."""
+        self._link.write(b"".join(self._out) + reply.render(self.tag))
+        self._out.clear()
+
+    def finish(self, reply: Reply, *, expunges: bool) -> None:
+        """Write everything told, the news of the selected mailbox, and the tagged reply; raise Ended if it is gone."""
+        view = self.session.selected
+        if view is not None and view.behind:
+            if view.snapshot.deleted:
+                self.answer(reply)
+                raise Ended("the selected mailbox was deleted")
+            self.tell(view.news(expunges=expunges))
+        self.answer(reply)
+
+    def write_now(self, data: bytes) -> None:
+        """Write at once, for continuation requests and for news while idling."""
+        self._link.write(b"".join(self._out) + data if self._out else data)
+        self._out.clear()
+
+    # -- listening
+
+    async def line(self) -> bytes:
+        """One raw line of the client."""
+        return await self._link.line()
+
+    async def event(self) -> Event:
+        return await self._link.event()
+
+    async def receive(self, literal: Literal, take: Callable[[bytes], Awaitable[None]]) -> None:
+        """Let the message literal come and hand it over piece by piece."""
+        if literal.synchronising:
+            self.write_now(b"+ OK\r\n")
+        self._link.wire.accept()
+        while piece := await self._link.content():
+            await take(piece)
+
+    # -- the session's turns
+
+    async def check(self, login: str, password: str) -> Reply:
+        """Verify a name and a password and enter the authenticated state; raise LoginFailed and its kin."""
+        account = await self._server.logins.check(login, password, self._link.peer, "imap")
+        self._release = self._server.sessions.enter(account.id, self._link.peer)
+        self.session.authenticated(account)
+        self._link.logged_in()
+        return Reply("OK", "logged in", f"CAPABILITY {registry.capabilities(self.session)}")
+
+    async def start_tls(self) -> None:
+        await self._link.start_tls()
+        self.session.encrypted()
+
+    async def leave(self) -> bool:
+        """Leave the selected mailbox, if there is one; whether there was."""
+        view = self.session.unselect()
+        if view is None:
+            return False
+        if view.took_recent:
+            with contextlib.suppress(Unavailable):  # \Recent is a courtesy: nothing is refused for its sake
+                await self.store.mailboxes.save_recent(view.snapshot)
+        return True
+
+    def on_writable(self, call: Callable[[], None] | None) -> None:
+        self._link.on_writable(call)
+
+    @property
+    def writable(self) -> bool:
+        return self._link.writable
+
+    def end(self, reason: str) -> None:
+        """Say goodbye at the next safe point."""
+        self._link.end(reason)
+
+    def close(self) -> None:
+        """The connection ended: give back what the session held."""
+        self.session.unselect()
+        if self._release is not None:
+            self._release()
+            self._release = None
+
+
+class Rooms(Protocol):
+    """What the server lends its conversations."""
+
+    store: Store
+    logins: Logins
+    limits: Limits
+    sessions: "Sessions"
+
+
+class Sessions:
+    """How many sessions each user has from each address."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._count: dict[tuple[int, str], int] = {}
+
+    def enter(self, account: int, peer: str) -> Callable[[], None]:
+        """Count one more and return what ends it; raise TooManySessions."""
+        key = (account, peer)
+        count = self._count.get(key, 0)
+        if count >= self._limit:
+            raise TooManySessions("too many sessions from this address")
+        self._count[key] = count + 1
+        return lambda: self._leave(key)
+
+    def _leave(self, key: tuple[int, str]) -> None:
+        left = self._count[key] - 1
+        if left:
+            self._count[key] = left
+        else:
+            del self._count[key]
+
+
+class TooManySessions(GkError):
+    """A user has as many sessions from one address as are allowed."""

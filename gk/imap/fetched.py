@@ -1,0 +1,130 @@
+"""FETCH responses as bytes (RFC 3501 §7.4.2): columns of the index and pieces of messages, no I/O.
+
+What the index holds is rendered column by column for a whole slice of messages; `%` on a template does the rest.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from gk.imap.fetch_items import Item, Section
+from gk.imap.plain_body import plain_body
+from gk.message import header, section, table
+from gk.message.date import format_internal
+from gk.message.part import Part
+
+WHOLE_HEADER = 1 << 20  # a stored header of that size may be cut: then the message itself is read
+
+COLUMNS = {  # what an item needs of the store's rows
+    b"INTERNALDATE": "internaldate",
+    b"RFC822.SIZE": "size",
+    b"ENVELOPE": "envelope",
+    b"BODY": "bodystructure",
+    b"BODYSTRUCTURE": "bodystructure",
+    b"EMAILID": "message",
+    b"THREADID": "thread",
+}
+_FORMATS = {
+    b"UID": b"%d",
+    b"RFC822.SIZE": b"%d",
+    b"FLAGS": b"(%b)",
+    b"MODSEQ": b"(%d)",
+    b"EMAILID": b"(G%d)",
+    b"THREADID": b"(T%d)",
+}
+
+
+def template(items: Sequence[Item]) -> bytes:
+    """`* %d FETCH (UID %d …`: what comes after the number, without the closing bracket."""
+    parts = []
+    for item in items:
+        name = item.label if isinstance(item, Section) else item
+        parts.append(
+            name.replace(b"%", b"%%") + b" " + (b"%b" if isinstance(item, Section) else _FORMATS.get(item, b"%b"))
+        )
+    return b"* %d FETCH (" + b" ".join(parts)
+
+
+@lru_cache(4096)
+def _day(day: int) -> bytes:
+    return format_internal(day * 86_400)[:13]
+
+
+_CLOCK = [b"%02d:%02d:" % divmod(minute, 60) for minute in range(1440)]
+_SECONDS = [b'%02d +0000"' % second for second in range(60)]
+
+
+def internal_date(epoch: int) -> bytes:
+    """`" 1-Feb-2026 12:00:00 +0000"`."""
+    day, second = divmod(epoch, 86_400)
+    minute, second = divmod(second, 60)
+    return _day(day) + _CLOCK[minute] + _SECONDS[second]
+
+
+def column(item: bytes, values: Sequence[object]) -> Sequence[object]:
+    """Values of a store column as the item's template wants them."""
+    if item == b"INTERNALDATE":
+        return [internal_date(value) for value in values]  # type: ignore[arg-type]
+    if item == b"BODY":
+        return [plain_body(value) for value in values]  # type: ignore[arg-type]
+    return values
+
+
+# -- pieces of messages
+
+
+def from_header(wanted: Section) -> bool:
+    """Whether the stored header has all of it."""
+    return wanted.text == "HEADER" and not wanted.path
+
+
+def of_header(wanted: Section, head: bytes) -> bytes:
+    """BODY[HEADER…] as a string."""
+    if wanted.fields is not None:
+        head = header.filter_fields(head, set(wanted.fields), wanted.negate)
+    return string(_part(head, wanted.partial))
+
+
+def span(wanted: Section, size: int, head: int, tree: Part | None) -> tuple[int, int] | None:
+    """Where in the message a section lies: (first byte, the one behind the last); None when there is no such part.
+
+    `head` is the size of the message's header, `tree` its parts, which only sections with a path need.
+    """
+    if wanted.path:
+        assert tree is not None
+        return section.resolve(tree, wanted.path, wanted.text)
+    if wanted.text == "HEADER":
+        return 0, head
+    return (head, size) if wanted.text == "TEXT" else (0, size)
+
+
+def narrowed(found: tuple[int, int], partial: tuple[int, int] | None) -> tuple[int, int]:
+    """The bytes `<first.length>` leaves of a span (RFC 3501 §6.4.5)."""
+    if partial is None:
+        return found
+    start = min(found[0] + partial[0], found[1])
+    return start, min(start + partial[1], found[1])
+
+
+def filtered(wanted: Section, head: bytes) -> bytes:
+    """The fields of an embedded message's header, as a string."""
+    assert wanted.fields is not None
+    return string(_part(header.filter_fields(head, set(wanted.fields), wanted.negate), wanted.partial))
+
+
+def string(data: bytes) -> bytes:
+    """A literal; the empty string is `""`. NUL, which no IMAP string may carry, becomes 0x80."""
+    if not data:
+        return b'""'
+    return b"{%d}\r\n%b" % (len(data), clean(data))
+
+
+def clean(data: bytes) -> bytes:
+    return data.replace(b"\0", b"\x80") if b"\0" in data else data
+
+
+def tree(parts: bytes) -> Part:
+    return table.load(parts)
+
+
+def _part(data: bytes, partial: tuple[int, int] | None) -> bytes:
+    return data if partial is None else data[partial[0] : partial[0] + partial[1]]

@@ -1,0 +1,381 @@
+"""The IMAP server's connections: one asyncio.Protocol and one task each, commands strictly in order.
+
+What the client sends faster than it is served stays in the kernel; what it reads too slowly holds back its own
+commands only.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+
+from gk import __version__, metrics
+from gk.accounts.limits import Gate, Pass
+from gk.accounts.login import Logins
+from gk.config import Limits
+from gk.errors import GkError
+from gk.imap import registry, reply
+from gk.imap.conversation import Conversation, Ended, Sessions, TooManySessions
+from gk.imap.grammar import BadMailboxName, BadSyntax, Cursor
+from gk.imap.search_keys import BadCharset
+from gk.imap.session import FRESH, Session
+from gk.imap.wire import Bounds, Command, Continue, Event, Fault, Literal, Wire
+from gk.net.listener import Listener
+from gk.store.db import Store
+
+log = logging.getLogger(__name__)
+
+UNREAD = 64 << 10  # bytes that wait while a command runs, before the connection is no longer read
+UNSENT = 256 << 10  # bytes the client has not read, before its command waits
+HANDSHAKE = 30.0  # seconds of TLS after STARTTLS
+LINGER = 10.0  # seconds a closed connection has to read its last bytes
+DRAIN = 4  # a refused message up to so many times the allowed size is read and dropped, so that the client hears why
+
+
+class ImapServer:
+    """Makes the sessions of all IMAP listeners."""
+
+    def __init__(
+        self,
+        store: Store,
+        logins: Logins,
+        gate: Gate,
+        limits: Limits,
+        *,
+        hostname: str,
+        tls: Callable[[], ssl.SSLContext] | None,
+        require_tls: bool,
+    ) -> None:
+        registry.load()
+        self.store, self.logins, self.gate, self.limits = store, logins, gate, limits
+        self.hostname, self.tls, self.require_tls = hostname, tls, require_tls
+        self.sessions = Sessions(limits.sessions_per_user)
+        self.before_login = 0  # connections
+        self.fresh = Bounds(limits.login_line, limits.login_literals, limits.literal_count, limits.nesting)
+        self.logged_in = Bounds(
+            limits.line,
+            limits.literals,
+            limits.literal_count,
+            limits.nesting,
+            message=limits.message_bytes,
+            drain=DRAIN * limits.message_bytes,
+        )
+
+    def session(self, listener: Listener, *, implicit_tls: bool) -> asyncio.Protocol:
+        """A new connection's protocol, which is also the listener's Session."""
+        return Connection(self, listener, implicit_tls)
+
+
+class Connection(asyncio.Protocol):
+    """One client."""
+
+    def __init__(self, server: ImapServer, listener: Listener, encrypted: bool) -> None:
+        self._server, self._listener = server, listener
+        session = Session(
+            may_log_in=encrypted or not server.require_tls, can_start_tls=not encrypted and server.tls is not None
+        )
+        self.wire = Wire(server.fresh)
+        self.peer = ""
+        self._conversation = Conversation(self, server, session)
+        self._session = session
+        self._pass: Pass | None = None
+        self._fresh = True  # counted in server.before_login
+        self._waiter: asyncio.Future[None] | None = None  # the task waits for bytes
+        self._drain: asyncio.Future[None] | None = None  # the task waits for the client to read
+        self._lost = False
+        self._encrypted = encrypted
+        self._eof = False
+        self._bye: str | None = None  # why the session is to end at the next safe point
+        self._full = self._held = False  # writing, reading paused
+        self._on_writable: Callable[[], None] | None = None
+        self._bad = self._commands = 0
+
+    # -- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        server, limits = self._server, self._server.limits
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self.peer = (transport.get_extra_info("peername") or ("",))[0]
+        self._pass = server.gate.admit(self.peer)
+        if self._pass is None or server.before_login >= limits.connections_before_login:
+            metrics.refused.labels("imap", "connections").inc()
+            transport.write(b"* BYE [UNAVAILABLE] too many connections\r\n")
+            self._close()
+            if self._pass is not None:
+                self._pass.release()
+            return
+        server.before_login += 1
+        transport.set_write_buffer_limits(high=UNSENT)
+        allowed = limits.stress_seconds if server.gate.stressed else limits.login_seconds
+        self._deadline = self._loop.time() + allowed
+        self._timer = self._loop.call_at(self._deadline, self._tick)
+        self._listener.began(self)
+
+    def data_received(self, data: bytes) -> None:
+        wire = self.wire
+        wire.feed(data)
+        if not self._fresh:
+            self._deadline = self._loop.time() + self._server.limits.idle_minutes * 60
+        if self._waiter is not None:
+            if not self._waiter.done():
+                self._waiter.set_result(None)
+        elif not self._held and (wire.waiting > UNREAD or wire.lines_waiting > self._server.limits.pipelined):
+            self._held = True
+            self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        self._eof = True  # what was sent before is still answered
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        return not self._encrypted
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._gone()
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        if self._drain is not None and not self._drain.done():
+            self._drain.set_result(None)
+        if not self._fresh:
+            self._deadline = max(self._deadline, self._loop.time() + self._server.limits.idle_minutes * 60)
+        if self._on_writable is not None:
+            self._on_writable()
+
+    def _gone(self) -> None:
+        self._lost = True
+        for waiter in (self._waiter, self._drain):
+            if waiter is not None and not waiter.done():
+                waiter.set_result(None)
+
+    def _tick(self) -> None:
+        """The deadline of a connection without a login, or without a command."""
+        now = self._loop.time()
+        if now < self._deadline:
+            self._timer = self._loop.call_at(self._deadline, self._tick)
+        elif self._drain is not None:
+            self._transport.abort()  # it does not read: no goodbye would reach it
+        else:
+            self.end("no login in time" if self._fresh else "autologout: nothing was heard from you")
+            self._timer = self._loop.call_later(LINGER, self._tick)
+
+    # -- gk.net.listener.Session
+
+    async def serve(self) -> None:
+        """Greet, answer one command after the other, say goodbye."""
+        conversation = self._conversation
+        try:
+            capabilities = registry.capabilities(self._session)
+            self.write(f"* OK [CAPABILITY {capabilities}] {self._server.hostname} GK {__version__}\r\n".encode())
+            while not self._session.ending:
+                await self._turn(await self.event())
+        except Ended as end:
+            if end.args and not self._lost:
+                self.write(f"* BYE {end}\r\n".encode())
+            await conversation.leave()
+        except asyncio.CancelledError:
+            if not self._lost:
+                self.write(b"* BYE the server stops\r\n")
+            raise
+        finally:
+            self._timer.cancel()
+            conversation.close()
+            if self._fresh:
+                self._server.before_login -= 1
+            if self._pass is not None:
+                self._pass.release()
+            self._close()
+
+    def finish(self) -> None:
+        """Say goodbye at the next safe point: at once when no command runs."""
+        self.end("the server stops")
+
+    def end(self, reason: str) -> None:
+        """Let `event` and its like raise Ended with this reason."""
+        self._bye = reason
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _close(self) -> None:
+        unsent = not self._transport.is_closing() and self._transport.get_write_buffer_size()
+        self._transport.close()
+        if unsent:
+            self._loop.call_later(LINGER, self._transport.abort)
+
+    # -- what the conversation needs
+
+    def write(self, data: bytes) -> None:
+        if not self._lost:
+            self._transport.write(data)
+
+    @property
+    def writable(self) -> bool:
+        return not self._full
+
+    def on_writable(self, call: Callable[[], None] | None) -> None:
+        self._on_writable = call
+
+    async def drained(self) -> None:
+        while self._full and not self._lost:
+            self._drain = self._loop.create_future()
+            try:
+                await self._drain
+            finally:
+                self._drain = None
+        if self._lost:
+            raise Ended
+
+    async def event(self) -> Event:
+        while (event := self.wire.command()) is None:
+            await self._more()
+        return event
+
+    async def line(self) -> bytes:
+        while (line := self.wire.line()) is None:
+            await self._more()
+        if isinstance(line, Fault):
+            raise Ended(line.text)
+        return line
+
+    async def content(self) -> bytes:
+        while (piece := self.wire.content()) is None:
+            await self._more()
+        return piece
+
+    async def _more(self) -> None:
+        """Wait for bytes. This is where a session can end."""
+        if self._held:
+            self._held = False
+            self._transport.resume_reading()
+        if not self._lost and self._bye is None and not self._eof:
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        elif self._eof:
+            raise Ended  # and everything sent before was looked at
+        if self._lost:
+            raise Ended
+        if self._bye is not None:
+            raise Ended(self._bye)
+
+    async def start_tls(self) -> None:
+        """Speak TLS from here; what the client sent in clear before is forgotten (RFC 3501 §6.2.1)."""
+        assert self._server.tls is not None
+        self.wire.drop()  # from here to the new transport nothing is awaited: no clear byte comes after this
+        self._held = False
+        try:
+            transport = await self._loop.start_tls(
+                self._transport, self, self._server.tls(), server_side=True, ssl_handshake_timeout=HANDSHAKE
+            )
+        except OSError as error:
+            self._lost = True
+            raise Ended from error
+        assert transport is not None
+        self._transport, self._encrypted = transport, True
+        transport.set_write_buffer_limits(high=UNSENT)
+
+    def logged_in(self) -> None:
+        """Wider bounds and a longer deadline."""
+        self._fresh = False
+        self._server.before_login -= 1
+        self.wire.bounds, self.wire.per_session = self._server.logged_in, False
+        self._deadline = self._loop.time() + self._server.limits.idle_minutes * 60
+
+    # -- commands
+
+    async def _turn(self, event: Event) -> None:
+        conversation = self._conversation
+        match event:
+            case Continue(data=data):
+                if not self._session.may_log_in and _name(data) == b"LOGIN":
+                    self.wire.abandon()  # the password must not come in clear
+                    await self._command(data)
+                else:
+                    self.write(b"+ OK\r\n")
+            case Fault(tag=tag, text=text, fatal=fatal):
+                conversation.tag = tag
+                conversation.answer(reply.bad(text))
+                if fatal:
+                    raise Ended(text)
+                self._count_bad()
+            case Command(data=data) | Literal(data=data):
+                conversation.literal = event if isinstance(event, Literal) else None
+                await self._command(data)
+                self.wire.abandon()
+
+    async def _command(self, data: bytes) -> None:
+        """Answer one command."""
+        conversation, session = self._conversation, self._session
+        conversation.tag = b"*"
+        self._commands += 1
+        if session.state is FRESH and self._commands > self._server.limits.login_commands:
+            raise Ended("too many commands before login")
+        cursor = Cursor(data)
+        command: registry.Command | None = None
+        answer: reply.Reply | None
+        try:
+            conversation.tag = cursor.tag()
+            cursor.space()
+            command = _find(cursor)
+            if not session.state & command.when:
+                raise BadSyntax(_not_now(command, session))
+            answer = await command.run(conversation, cursor)
+        except BadMailboxName as error:
+            answer = reply.no(str(error), "CANNOT")
+        except BadCharset as error:
+            answer = reply.no(str(error), "BADCHARSET (UTF-8 US-ASCII)")
+        except BadSyntax as error:
+            answer = reply.bad(str(error))
+        except TooManySessions as error:
+            answer = reply.no(str(error), "LIMIT")
+        except GkError as error:
+            answer = reply.refusal(error)
+        except (Ended, ConnectionError):
+            raise
+        except Exception:  # the one net under a command: the session goes on
+            log.exception("event=imap_command_failed command=%s", command.name if command else "?")
+            answer = reply.no("something went wrong here; the log of the server tells more", "SERVERBUG")
+        if answer is not None:
+            conversation.finish(answer, expunges=command is None or command.expunges)
+            if answer.status == "BAD":
+                self._count_bad()
+        await self.drained()
+
+    def _count_bad(self) -> None:
+        self._bad += 1
+        if self._bad >= self._server.limits.bad_commands:
+            raise Ended("too many bad commands")
+
+
+def _find(cursor: Cursor) -> registry.Command:
+    name = cursor.word()
+    if name == b"UID":
+        cursor.space()
+        name += b" " + cursor.word()
+    command = registry.find(name)
+    if command is None:
+        raise BadSyntax("an unknown command")
+    return command
+
+
+def _name(data: bytes) -> bytes:
+    """The command's name in an unfinished command."""
+    try:
+        cursor = Cursor(data)
+        cursor.tag()
+        cursor.space()
+        return cursor.word()
+    except BadSyntax:
+        return b""
+
+
+def _not_now(command: registry.Command, session: Session) -> str:
+    if session.state is FRESH:
+        return "log in first"
+    return "no mailbox is selected" if command.when & ~FRESH else "not after login"

@@ -1,0 +1,100 @@
+"""The one door of outgoing mail: local recipients are delivered and the others queued, in one commit."""
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from gk.accounts.aliases import Directory
+from gk.errors import NoSuchAccount
+from gk.message.address import Address
+from gk.message.dsn import Failure, report
+from gk.outbound.bounce import wanted
+from gk.store.db import Store
+from gk.store.outgoing import QueuedRecipient
+from gk.store.spool import SpoolFile
+from gk.store.values import Account, Arrival, Recipient
+
+HEAD = 1 << 20  # bytes in which the header of a message is looked for
+
+
+class EnvelopeRecipient(Protocol):
+    """A recipient and what the DSN extension says of it (RFC 3461)."""
+
+    @property
+    def address(self) -> Address: ...
+    @property
+    def notify(self) -> str | None: ...
+    @property
+    def orcpt(self) -> str | None: ...
+
+
+class Submit:
+    """Takes complete messages from users, programs and reports; what it returned from is on disk."""
+
+    def __init__(self, store: Store, directory: Directory, hostname: str) -> None:
+        self._store, self._directory, self._hostname = store, directory, hostname
+
+    async def submit(
+        self,
+        account: Account,
+        sender: Address | None,
+        recipients: Sequence[EnvelopeRecipient],
+        content: bytes | SpoolFile,
+        *,
+        envid: str | None = None,
+        ret: str | None = None,
+        origin: str = "user",
+    ) -> str:
+        """Queue and deliver; return the queue id. Raises NoSuchAccount, Overloaded, DiskFull, ReadOnly."""
+        away: list[QueuedRecipient] = []
+        here: dict[int, Recipient] = {}
+        confirmed: list[EnvelopeRecipient] = []
+        for recipient in recipients:
+            found = self._directory.resolve(recipient.address)
+            if found is None:
+                domain = recipient.address.key.rpartition("@")[2]
+                away.append(QueuedRecipient(str(recipient.address), domain, recipient.notify, recipient.orcpt))
+                continue
+            if not found:
+                raise NoSuchAccount("a recipient of this server is unknown")
+            for target in found:
+                here.setdefault(target.mailbox, target)
+            if recipient.notify and wanted(recipient.notify, "delivered"):
+                confirmed.append(recipient)
+        sent = await self._store.prepare(content)
+        local = [(await self._for_mailboxes(sent, sender), list(here.values()))] if here else []
+        if confirmed and sender is not None:
+            local.append((await self._confirmation(sender, confirmed, sent, envid), self._home(account, sender)))
+        queue_id = await self._store.outgoing.add(
+            sent, str(sender or ""), away, account=account.id, origin=origin, envid=envid, ret=ret, local=local
+        )
+        return str(queue_id) if queue_id else "delivered"
+
+    async def _for_mailboxes(self, sent: Arrival, sender: Address | None) -> Arrival:
+        """The copy that stays here: with the Return-Path of a final delivery (RFC 5321 §4.4)."""
+        line = f"Return-Path: <{sender or ''}>\r\n".encode()
+        if isinstance(sent.content, bytes):
+            return await self._store.prepare(line + sent.content)
+        copy = self._store.spool()
+        await copy.write(line)
+        with sent.content.map() as source:
+            for start in range(0, len(source), HEAD):
+                await copy.write(source[start : start + HEAD])
+        return await self._store.prepare(copy)
+
+    async def _confirmation(
+        self, sender: Address, recipients: list[EnvelopeRecipient], sent: Arrival, envid: str | None
+    ) -> Arrival:
+        """The report NOTIFY=SUCCESS asks for (RFC 3461 §6.2)."""
+        now = int(time.time())
+        failures = [Failure(str(r.address), r.orcpt, "delivered", "2.0.0", None, "delivered") for r in recipients]
+        return await self._store.prepare(
+            report(
+                hostname=self._hostname, to=str(sender), original_headers=sent.parsed.header,
+                failures=failures, envid=envid, arrived=now, now=now, ret_full=None,
+            )
+        )  # fmt: skip
+
+    def _home(self, account: Account, sender: Address) -> list[Recipient]:
+        found = self._directory.resolve(sender) or []
+        return found or [Recipient(account.id, self._store.mailboxes.get(account.id, "INBOX").id, account.address)]

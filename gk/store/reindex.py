@@ -1,0 +1,384 @@
+"""`gk reindex`: make the index agree with the Maildir, the one moment at which foreign changes are taken in.
+
+A file under our name keeps its id, uid, date and flags; a file of another program becomes a new message; a row whose
+file is gone goes. With no usable database a new one is made from the folders alone; of the old one accounts, queue
+and journal are saved as far as they can be read. Runs alone on the data directory, after the filer has finished.
+"""
+
+import os
+import sqlite3
+import time
+import zlib
+from base64 import b64decode
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gk.message.parsed import parse
+from gk.store import entries, maildir, names
+from gk.store.directory import DATABASE, prepare
+from gk.store.values import DELETED, INBOX, KEYWORDS, SEEN, SPECIAL, Account, Arrival, Fact, Flags
+
+GAP = 20_000  # uids left out where the old index is lost: more than its journal can have handed out unseen
+KEYWORD_LIMIT = 500
+
+
+@dataclass(slots=True)
+class Summary:
+    """What was done, in numbers, and what could not be."""
+
+    mailboxes: int = 0
+    messages: int = 0
+    adopted: int = 0
+    dropped: int = 0
+    lost: list[str] = field(default_factory=list)
+    taken_in: list[Path] = field(default_factory=list)  # foreign files, to be removed once their rows are committed
+
+
+def reindex(data: Path, progress: Callable[[int], None] = lambda count: None) -> Summary:
+    """Rebuild; the caller holds the lock and has let the filer finish where the database is sound."""
+    summary = Summary()
+    damaged = _set_aside(data, summary)
+    prepare(data)
+    db = sqlite3.connect(data / DATABASE, isolation_level=None)
+    try:
+        db.execute("PRAGMA synchronous=FULL")
+        if damaged is not None:
+            _salvage(db, damaged, summary)
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            for root in sorted((data / "mail").iterdir()):
+                if root.name.isdigit():
+                    _account(db, root, rebuilt=damaged is not None, summary=summary, progress=progress)
+            _counters(db)
+            db.execute("COMMIT")
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        for path in summary.taken_in:
+            path.unlink()
+        if damaged is not None:
+            _salvage_journal(db, damaged, summary)
+    finally:
+        db.close()
+    return summary
+
+
+def _set_aside(data: Path, summary: Summary) -> Path | None:
+    """Move a database that cannot be used out of the way; None when it is sound."""
+    path = data / DATABASE
+    if not path.exists():
+        return data / "none"
+    try:
+        db = sqlite3.connect(path)
+        try:
+            sound = db.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok"
+            sound = sound and db.execute("SELECT count(*) FROM mailbox").fetchone() is not None
+        finally:
+            db.close()
+    except sqlite3.DatabaseError:
+        sound = False
+    if sound:
+        return None
+    aside = data / "backup" / f"gk-damaged-{int(time.time())}.db"
+    for suffix in ("", "-wal", "-shm"):
+        old = Path(f"{path}{suffix}")
+        if old.exists():
+            old.rename(f"{aside}{suffix}")
+    summary.lost.append(f"the database was damaged; it is kept as {aside.relative_to(data)}")
+    return aside
+
+
+def _salvage(db: sqlite3.Connection, damaged: Path, summary: Summary) -> None:
+    """Accounts and their secrets, as far as the damaged database still gives them."""
+    for table in ("account", "app_password", "subscription"):
+        for row in _readable(damaged, f"SELECT * FROM {table}"):
+            db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({','.join('?' * len(row))})", row)
+    for address, status in _readable(
+        damaged, "SELECT address, status FROM outgoing_recipient WHERE status IN ('pending', 'sending')"
+    ):
+        summary.lost.append(f"queued mail to {address} ({status}) is lost; send it again")
+
+
+def _salvage_journal(db: sqlite3.Connection, damaged: Path, summary: Summary) -> None:
+    """Messages acknowledged but not filed when the database broke."""
+    rows = _readable(
+        damaged,
+        "SELECT e.mailbox, e.uid, e.message, e.date, e.flags, j.content FROM entry e"
+        " LEFT JOIN journal j ON j.message = e.message WHERE e.filed IS NULL",
+    )
+    for mailbox, uid, message, date, flags, content in rows:
+        if db.execute("SELECT 1 FROM entry WHERE mailbox = ? AND uid = ?", (mailbox, uid)).fetchone():
+            continue
+        account = db.execute("SELECT account FROM mailbox WHERE id = ?", (mailbox,)).fetchone()
+        if content is None or account is None:
+            summary.lost.append(f"message {message} (mailbox {mailbox}, uid {uid}) was not filed yet and is lost")
+            continue
+        arrival = Arrival(len(content), zlib.crc32(content), parse(content), content)
+        facts: list[Fact] = []
+        db.execute("BEGIN IMMEDIATE")
+        entries.append(db, facts, mailbox, account[0], [(arrival, Flags(flags & 0xFF), date)], KEYWORD_LIMIT)
+        db.execute("COMMIT")
+        summary.adopted += 1
+
+
+def _readable(path: Path, query: str) -> list[tuple]:  # type: ignore[type-arg]
+    """The rows a damaged database still gives."""
+    rows: list[tuple] = []  # type: ignore[type-arg]
+    if not path.exists():
+        return rows
+    try:
+        db = sqlite3.connect(path)
+        try:
+            for row in db.execute(query):
+                rows.append(row)  # noqa: PERF402 - what was read before the damage counts
+        finally:
+            db.close()
+    except sqlite3.DatabaseError:
+        pass
+    return rows
+
+
+def _account(
+    db: sqlite3.Connection, root: Path, *, rebuilt: bool, summary: Summary, progress: Callable[[int], None]
+) -> None:
+    number = int(root.name)
+    row = db.execute("SELECT id, address, name FROM account WHERE id = ?", (number,)).fetchone()
+    if row is None:
+        try:
+            address = (root / maildir.ACCOUNT_FILE).read_text().strip()
+        except OSError:
+            address = ""
+        if not address:
+            return  # nobody's: left alone
+        db.execute("INSERT INTO account (id, address, created) VALUES (?, ?, ?)", (number, address, int(time.time())))
+        summary.lost.append(f"the password of {address} is lost; set one with «gk user passwd {address}»")
+        row = (number, address, "")
+    account = Account(*row)
+    folders = [root, *sorted(p for p in root.iterdir() if p.is_dir() and p.name.startswith("."))]
+    for folder in folders:
+        if (folder / "cur").is_dir():
+            mailbox = _mailbox(db, account, folder, "" if folder == root else folder.name, rebuilt)
+            summary.mailboxes += 1
+            _messages(db, account, mailbox, folder, summary, progress)
+    for name, _ in ((INBOX, None), *SPECIAL):
+        if not db.execute("SELECT 1 FROM mailbox WHERE account = ? AND name = ?", (number, name)).fetchone():
+            names.create(db, [], number, name, None, 1 << 30)
+
+
+def _mailbox(db: sqlite3.Connection, account: Account, folder: Path, directory: str, rebuilt: bool) -> int:
+    """The row of the mailbox in a folder, made from gk-mailbox or from the folder's name where there is none."""
+    row = db.execute("SELECT id FROM mailbox WHERE account = ? AND directory = ?", (account.id, directory)).fetchone()
+    if row is not None:
+        return int(row[0])
+    told = _described(folder)
+    name = told.get("name") or (INBOX if not directory else decode(directory))
+    row = db.execute("SELECT id FROM mailbox WHERE account = ? AND name = ?", (account.id, name)).fetchone()
+    if row is not None:
+        db.execute("UPDATE mailbox SET directory = ? WHERE id = ?", (directory, row[0]))
+        return int(row[0])
+    facts: list[Fact] = []
+    try:
+        mailbox = names.create(db, facts, account.id, names.canonical(name), told.get("special-use"), 1 << 30)
+    except Exception:
+        mailbox = names.create(db, facts, account.id, f"Recovered {folder.name.strip('.')}", None, 1 << 30)
+    number = mailbox.id
+    identity, validity, uidnext = (told.get(k, "") for k in ("id", "uidvalidity", "uidnext"))
+    free = identity.isdigit() and not db.execute("SELECT 1 FROM mailbox WHERE id = ?", (int(identity),)).fetchone()
+    if free and validity.isdigit() and uidnext.isdigit():
+        number = int(identity)
+        db.execute(
+            "UPDATE mailbox SET id = ?, uidvalidity = ?, uidnext = ? WHERE id = ?",
+            (number, int(validity), int(uidnext) + (GAP if rebuilt else 0), mailbox.id),
+        )
+        db.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'mailbox'", (number,))
+    db.execute("UPDATE mailbox SET directory = ? WHERE id = ?", (directory, number))
+    db.execute(
+        "INSERT INTO subscription (account, name) VALUES (?, ?) ON CONFLICT DO NOTHING", (account.id, mailbox.name)
+    )
+    for position, word in maildir.read_keywords(folder).items():
+        db.execute("INSERT OR IGNORE INTO keyword VALUES (?, ?, ?)", (number, position, word))
+    return number
+
+
+def _described(folder: Path) -> dict[str, str]:
+    try:
+        lines = (folder / maildir.MAILBOX_FILE).read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    return {key: value for key, _, value in (line.partition(" ") for line in lines)}
+
+
+def _messages(
+    db: sqlite3.Connection,
+    account: Account,
+    mailbox: int,
+    folder: Path,
+    summary: Summary,
+    progress: Callable[[int], None],
+) -> None:
+    keywords = maildir.read_keywords(folder)
+    known = {
+        uid: (message, flags, placed)
+        for uid, message, flags, placed in db.execute(
+            "SELECT uid, message, flags, filed FROM entry WHERE mailbox = ?", (mailbox,)
+        )
+    }
+    (modseq,) = db.execute(
+        "UPDATE mailbox SET modseq = modseq + 1 WHERE id = ? RETURNING modseq", (mailbox,)
+    ).fetchone()
+    foreign: list[Path] = []
+    seen: set[int] = set()
+    for sub in ("cur", "new"):
+        with os.scandir(folder / sub) if (folder / sub).is_dir() else os.scandir(folder / "cur") as found:
+            files = sorted(entry.name for entry in found if entry.is_file()) if (folder / sub).is_dir() else []
+        for name in files:
+            path = folder / sub / name
+            match = maildir.FILE.fullmatch(name)
+            ours = match and path.stat().st_size == int(match[4]) and int(match[3]) not in seen and sub == "cur"
+            if not match or not ours:
+                foreign.append(path)
+                continue
+            date, message, uid, size = (int(match[i]) for i in range(1, 5))
+            seen.add(uid)
+            system, words = maildir.parse_letters(match[5], keywords)
+            value = entries.flags_value(db, mailbox, Flags(system, words), KEYWORD_LIMIT)
+            if uid in known and known[uid][0] == message:
+                _reread(db, message, path)
+                _refresh(db, mailbox, uid, known[uid], value, modseq)
+            else:
+                _restore(db, account, mailbox, path, (date, message, uid, size, value, modseq), summary)
+                summary.adopted += 1
+            summary.messages += 1
+            progress(1)
+    for uid, (_, _, placed) in known.items():
+        if uid not in seen and placed is not None:
+            entries.remove(db, [], mailbox, [uid], only_deleted=False)
+            summary.dropped += 1
+    for path in foreign:
+        _adopt(db, account, mailbox, path, summary)
+        summary.adopted += 1
+        summary.messages += 1
+        progress(1)
+
+
+def _reread(db: sqlite3.Connection, message: int, path: Path) -> None:
+    """The file is the truth here: where its bytes are not those of the index, the index follows."""
+    content = path.read_bytes()
+    crc = zlib.crc32(content)
+    if db.execute("SELECT 1 FROM message WHERE id = ? AND crc = ?", (message, crc)).fetchone():
+        return
+    parsed = parse(content)
+    db.execute(
+        "UPDATE message SET crc = ?, size = ?, envelope = ?, bodystructure = ?, parts = ? WHERE id = ?",
+        (crc, len(content), parsed.envelope, parsed.bodystructure, parsed.parts, message),
+    )
+    db.execute("UPDATE header SET content = ? WHERE message = ?", (parsed.header, message))
+
+
+def _refresh(
+    db: sqlite3.Connection, mailbox: int, uid: int, known: tuple[int, int, int | None], value: int, modseq: int
+) -> None:
+    """Take over flags another program wrote into the name; keywords the name cannot carry stay."""
+    _, flags, placed = known
+    if placed is None or value == placed:
+        return
+    if not value >> KEYWORDS:
+        value |= flags & ~0xFF
+    db.execute(
+        "UPDATE entry SET flags = ?, filed = ?, modseq = ? WHERE mailbox = ? AND uid = ?",
+        (value, value, modseq, mailbox, uid),
+    )
+
+
+def _restore(
+    db: sqlite3.Connection,
+    account: Account,
+    mailbox: int,
+    path: Path,
+    row: tuple[int, int, int, int, int, int],
+    summary: Summary,
+) -> None:
+    """An entry the index does not have, from its file: id, uid, date and flags are in the name."""
+    date, message, uid, size, value, modseq = row
+    content = path.read_bytes()
+    arrival = Arrival(size, zlib.crc32(content), parse(content), content)
+    there = db.execute("SELECT size, crc FROM message WHERE id = ?", (message,)).fetchone()
+    if there is None or there != (size, arrival.crc):
+        parsed = arrival.parsed
+        values = (size, arrival.crc, parsed.envelope, parsed.bodystructure, parsed.parts)
+        if there is None:
+            db.execute(
+                "INSERT INTO message (id, size, crc, envelope, bodystructure, parts) VALUES (?, ?, ?, ?, ?, ?)",
+                (message, *values),
+            )
+            db.execute("INSERT INTO header (message, content) VALUES (?, ?)", (message, parsed.header))
+        else:  # the id is another message's by now: the file gets a new one, and so a new name
+            _adopt(db, account, mailbox, path, summary)
+            return
+    db.execute("DELETE FROM entry WHERE mailbox = ? AND uid = ?", (mailbox, uid))
+    db.execute(
+        "INSERT INTO entry (mailbox, uid, message, flags, modseq, date, thread, filed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (mailbox, uid, message, value, modseq, date, entries.thread_of(db, account.id, message, arrival), value),
+    )
+    db.execute("UPDATE mailbox SET uidnext = max(uidnext, ?) WHERE id = ?", (uid + 1, mailbox))
+
+
+def _adopt(db: sqlite3.Connection, account: Account, mailbox: int, path: Path, summary: Summary) -> None:
+    """A file some other program put there: a new message with CRLF line ends; the file itself goes."""
+    content = path.read_bytes()
+    content = content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    letters = path.name.rpartition(":2,")[2] if ":2," in path.name else ""
+    system, _ = maildir.parse_letters("".join(c for c in letters if c.isupper()), {})
+    arrival = Arrival(len(content), zlib.crc32(content), parse(content), content)
+    entries.append(db, [], mailbox, account.id, [(arrival, Flags(system), int(path.stat().st_mtime))], KEYWORD_LIMIT)
+    summary.taken_in.append(path)
+
+
+def _counters(db: sqlite3.Connection) -> None:
+    db.execute(
+        "UPDATE mailbox SET"
+        " messages = (SELECT count(*) FROM entry WHERE mailbox = mailbox.id),"
+        f" unseen = (SELECT count(*) FROM entry WHERE mailbox = mailbox.id AND NOT flags & {SEEN}),"
+        f" deleted = (SELECT count(*) FROM entry WHERE mailbox = mailbox.id AND flags & {DELETED}),"
+        " size = (SELECT coalesce(sum(m.size), 0) FROM entry e JOIN message m ON m.id = e.message"
+        " WHERE e.mailbox = mailbox.id),"
+        " modseq = max(modseq, (SELECT coalesce(max(modseq), 1) FROM entry WHERE mailbox = mailbox.id))"
+    )
+
+
+def decode(directory: str) -> str:
+    """A Maildir++ directory name → mailbox name, as far as it can be read."""
+    levels = []
+    for level in directory.removeprefix(".").split("."):
+        raw = bytearray()
+        i = 0
+        while i < len(level):
+            if level[i] == "=" and len(level) >= i + 3:
+                try:
+                    raw.append(int(level[i + 1 : i + 3], 16))
+                    i += 3
+                    continue
+                except ValueError:
+                    pass
+            raw += level[i].encode()
+            i += 1
+        levels.append(_utf7(bytes(raw)))
+    return "/".join(levels)
+
+
+def _utf7(raw: bytes) -> str:
+    out, i = "", 0
+    while i < len(raw):
+        end = raw.find(b"-", i)
+        if raw[i] == 0x26 and end > i:
+            word = raw[i + 1 : end].replace(b",", b"/")
+            try:
+                out += "&" if not word else b64decode(word + b"=" * (-len(word) % 4)).decode("utf-16-be")
+                i = end + 1
+                continue
+            except ValueError:
+                pass
+        out += chr(raw[i])
+        i += 1
+    return out

@@ -1,0 +1,1 @@
+"""Certificates, and the one TLS context every door uses."""

@@ -1,0 +1,180 @@
+"""Delivery status notifications (RFC 3461, RFC 3464, RFC 6522)."""
+
+import email
+from email.message import Message
+from typing import Any
+
+import pytest
+
+from gk.message.compose import ComposeError
+from gk.message.date import parse_date
+from gk.message.dsn import Failure, report
+from gk.message.scan import scan
+from gk.message.text import decode_words
+
+HEADERS = b"From: anna@example.org\r\nTo: bob@example.com\r\nSubject: Hello\r\nMessage-ID: <1@example.org>\r\n\r\n"
+FAILED = Failure(
+    "bob@example.com", "rfc822;bobby@example.com", "failed", "5.1.1", "mx.example.com", "550 5.1.1 No such user"
+)
+
+
+def make(**changes: Any) -> bytes:
+    values: dict[str, Any] = {
+        "hostname": "mail.example.org",
+        "to": "anna@example.org",
+        "original_headers": HEADERS,
+        "failures": [FAILED],
+        "envid": "QQ314159",
+        "arrived": 1_795_168_800,
+        "now": 1_795_168_900,
+        "ret_full": None,
+    }
+    return report(**(values | changes))
+
+
+def read(raw: bytes) -> tuple[Message, list[Message]]:
+    message = email.message_from_bytes(raw)
+    payload = message.get_payload()
+    assert isinstance(payload, list)
+    return message, payload
+
+
+def test_a_report_has_the_three_parts_of_rfc_6522() -> None:
+    raw = make()
+    message, (human, status, original) = read(raw)
+    assert message.get_content_type() == "multipart/report"
+    assert message.get_param("report-type") == "delivery-status"
+    assert human.get_content_type() == "text/plain"
+    assert status.get_content_type() == "message/delivery-status"
+    assert original.get_content_type() == "text/rfc822-headers"
+    assert b"Subject: Hello" in raw
+    assert raw.isascii()
+    assert raw.count(b"\r\n") == raw.count(b"\n") == raw.count(b"\r")
+
+
+def test_the_header_says_that_no_person_wrote_it() -> None:
+    message, _ = read(make())
+    assert message["From"] == "Mail Delivery System <mailer-daemon@mail.example.org>"
+    assert message["To"] == "anna@example.org"
+    assert message["Auto-Submitted"] == "auto-replied"
+    assert message["In-Reply-To"] == message["References"] == "<1@example.org>"
+    assert parse_date(message["Date"].encode()) == 1_795_168_900
+    assert message["Message-ID"].endswith("@mail.example.org>")
+
+
+def test_a_forged_id_is_not_repeated() -> None:
+    for headers in (b"", b"Message-ID: <a\xff@b>\r\n\r\n", b"Message-ID: <" + b"x" * 900 + b">\r\n\r\n"):
+        message, _ = read(make(original_headers=headers))
+        assert message["In-Reply-To"] is None
+
+
+def test_the_status_part_names_each_recipient() -> None:
+    relayed = Failure("carol@example.net", None, "relayed", "2.0.0", None, "")
+    _, (_, status, _) = read(make(failures=[FAILED, relayed]))
+    blocks = status.get_payload()
+    assert isinstance(blocks, list) and len(blocks) == 3
+    assert blocks[0]["Original-Envelope-Id"] == "QQ314159"
+    assert blocks[0]["Reporting-MTA"] == "dns; mail.example.org"
+    assert parse_date(blocks[0]["Arrival-Date"].encode()) == 1_795_168_800
+    assert blocks[1]["Original-Recipient"] == "rfc822; bobby@example.com"
+    assert blocks[1]["Final-Recipient"] == "rfc822; bob@example.com"
+    assert blocks[1]["Action"] == "failed"
+    assert blocks[1]["Status"] == "5.1.1"
+    assert blocks[1]["Remote-MTA"] == "dns; mx.example.com"
+    assert blocks[1]["Diagnostic-Code"] == "smtp; 550 5.1.1 No such user"
+    assert blocks[2]["Action"] == "relayed"
+    assert blocks[2]["Original-Recipient"] is None
+
+
+def test_the_words_are_english_and_then_french() -> None:
+    _, (human, _, _) = read(make())
+    payload = human.get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    text = payload.decode()
+    assert text.index("could not be delivered") < text.index("n'a pas pu être remis")
+    assert text.count("bob@example.com") == 2
+    assert "550 5.1.1 No such user" in text
+
+
+@pytest.mark.parametrize(
+    ("action", "subject"),
+    [("failed", "could not"), ("delayed", "is delayed"), ("delivered", "was delivered"), ("relayed", "passed on")],
+)
+def test_the_subject_says_the_worst_that_happened(action: Any, subject: str) -> None:
+    item = Failure("bob@example.com", None, action, "x", None, "")
+    message, (_, status, _) = read(make(failures=[item]))
+    assert subject in message["Subject"]
+    block = status.get_payload(1)
+    assert isinstance(block, Message)
+    assert block["Status"] in ("5.0.0", "4.0.0", "2.0.0")
+
+
+def test_text_of_a_remote_server_stays_in_its_line() -> None:
+    evil = "550 no\r\nFinal-Recipient: rfc822; eve@evil.example\r\n\r\n--x\0\u2028\udc80é" + "x" * 100_000
+    item = Failure("bob@example.com\r\nBcc: eve@evil.example", f"rfc822;{evil}", "failed", "5.1.1\r\nX: y", evil, evil)
+    raw = make(failures=[item], envid=evil)
+    message, (_, status, _) = read(raw)
+    assert message["Bcc"] is None
+    blocks = status.get_payload()
+    assert isinstance(blocks, list) and len(blocks) == 2
+    assert blocks[1].get_all("Final-Recipient") == ["rfc822; bob@example.com Bcc: eve@evil.example"]
+    assert blocks[1]["X"] is None
+    assert raw.isascii()
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+
+
+def test_an_international_recipient_is_typed_utf_8() -> None:
+    item = Failure("zoë@example.com", None, "failed", "5.1.1", None, "")
+    _, (_, status, _) = read(make(failures=[item]))
+    block = status.get_payload(1)
+    assert isinstance(block, Message)
+    assert block["Final-Recipient"] == "utf-8; zo\\x{EB}@example.com"
+
+
+def test_the_whole_message_comes_back_where_it_was_asked_for_and_fits() -> None:
+    whole = HEADERS + b"body line\r\nbare\nfeed\0\r\n"
+    raw = make(ret_full=whole)
+    _, (_, _, original) = read(raw)
+    assert original.get_content_type() == "message/rfc822"
+    assert b"body line\r\nbare\r\nfeed" in raw and b"\0" not in raw
+    _, (_, _, original) = read(make(ret_full=HEADERS + b"x" * (1 << 20)))
+    assert original.get_content_type() == "text/rfc822-headers"
+
+
+def test_eight_bit_headers_are_encoded() -> None:
+    raw = make(original_headers="Subject: é\r\nX: ".encode() + b"\xff" * 2_000)
+    assert raw.isascii()
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+    _, (_, _, original) = read(raw)
+    assert original["Content-Transfer-Encoding"] == "quoted-printable"
+
+
+def test_no_report_is_larger_than_256_kib() -> None:
+    many = [
+        Failure(f"{'é' * 300}{number}@example.com", "rfc822;" + "y" * 500, action, "5.0.0", "m" * 300, "é" * 10_000)
+        for number in range(1_000)
+        for action in ("failed", "delayed", "delivered", "relayed")
+    ]
+    for headers in (b"X: " + b"h" * (1 << 20), b"\xff" * (1 << 20), b"\n" * (1 << 20), b"=" * (1 << 20)):
+        raw = make(failures=many, original_headers=headers, ret_full=headers)
+        assert len(raw) <= 256 << 10
+        part = scan(raw)
+        assert [child.type for child in part.children] == [b"text", b"message", b"text"]
+
+
+def test_a_sender_outside_ascii_still_gets_a_report() -> None:
+    message = scan(make(to="zoë@bücher.example"))
+    assert message.fields is not None
+    assert decode_words(message.fields[b"to"]) == "zoë@bücher.example"
+
+
+def test_a_report_refuses_what_cannot_be_sent() -> None:
+    for changes in (
+        {"to": "nobody"},
+        {"to": "a@b\r\nBcc: c@d"},
+        {"hostname": "bad host\r\n"},
+        {"failures": []},
+        {"sender_envelope": "anna@example.org"},
+    ):
+        with pytest.raises(ComposeError):
+            make(**changes)
