@@ -31,8 +31,6 @@ def act(config: Config, action: str, arguments: Mapping[str, Any]) -> Any:
         try:
             return call(config.data, action, arguments, bar.show)
         except NoDaemon as absent:
-            if not config.data.exists():
-                raise ConfigError(f"{config.data} does not exist yet: «gk init» or «gk serve» makes it") from None
             try:
                 return asyncio.run(_alone(config, action, arguments, bar))
             except ConfigError as error:

@@ -29,6 +29,8 @@ _ENCODINGS = {name: name for name in (b"7bit", b"8bit", b"binary", b"quoted-prin
 
 def read_fields(header: bytes) -> dict[bytes, bytes]:
     """The fields of a header that are looked at, unfolded: the first of each, lists joined, Received counted."""
+    if len(header) < 3:
+        return {}
     text = header.replace(b"\r\n", b"\n").replace(b"\n ", b" ").replace(b"\n\t", b" ")
     lines = text.split(b"\n", FIELDS)
     if len(lines) > FIELDS:

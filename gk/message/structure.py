@@ -1,6 +1,7 @@
 """IMAP BODY and BODYSTRUCTURE (RFC 3501 section 7.4.2, RFC 9051), as the bytes that go on the wire."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from gk.message.envelope import envelope
 from gk.message.header import Params, Raw
@@ -53,15 +54,24 @@ def _leaf(part: Part, extended: bool) -> bytes:
 
 def _fields(part: Part) -> bytes:
     """Type, subtype and body-fields: parameters, id, description, encoding, size in octets."""
-    return b"%b %b %b %b %b %b %d" % (
-        _string(part.type),
-        _string(part.subtype),
-        _params(part.params),
+    params = part.params
+    short = not params or (len(params) == 1 and len(params[0][0]) + len(params[0][1]) <= _SHORT)
+    kind = _remembered if short else _kind
+    return b"%b %b %b %b %d" % (
+        kind(part.type, part.subtype, params),
         b"NIL" if part.id is None else quote(part.id),
         b"NIL" if part.description is None else quote(part.description),
         _string(part.encoding),
         part.end - part.body,
     )
+
+
+def _kind(type_: bytes, subtype: bytes, params: Params) -> bytes:
+    return b"%b %b %b" % (_string(type_), _string(subtype), _params(params))
+
+
+_SHORT = 40  # octets of a lone parameter, a charset nearly always, with which a type is worth remembering
+_remembered = lru_cache(maxsize=512)(_kind)
 
 
 def _multipart_tail(part: Part, extended: bool) -> bytes:

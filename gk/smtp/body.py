@@ -58,7 +58,7 @@ class Body:
         if self._file is not None:
             file, self._file = self._file, None  # from here on it is the store's
             return file
-        header, rest = split(bytes(self._held))
+        header, rest = self._split(bytes(self._held))
         self._held.clear()
         return self._head(header) + rest
 
@@ -79,11 +79,9 @@ class Body:
         content = bytes(self._held)
         try:
             if self._file is None:
-                header, rest = split(content)
+                header, rest = self._split(content)
                 if not rest:  # the header has not ended
                     self._room += JOURNAL
-                    if len(content) > self._limits.header_bytes:
-                        self.refuse("552 5.3.4 The header of the message is too large")
                     return
                 content = self._head(header) + rest
                 self._file = self._spool()
@@ -94,3 +92,9 @@ class Body:
             self.refuse(str(refusal))
         except GkError as error:
             self.refuse(reply_to(error))
+
+    def _split(self, content: bytes) -> tuple[bytes, bytes]:
+        header, rest = split(content)
+        if len(header) > self._limits.header_bytes:
+            raise Refusal("552 5.3.4 The header of the message is too large")
+        return header, rest

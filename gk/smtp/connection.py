@@ -271,6 +271,8 @@ class Connection(SMTP):
             self._say(f"421 4.4.2 Too slow: {reason}")
             self.flush()
             self._eof = True
+            if self._choked and self._socket:
+                self._socket.abort()  # it reads no last words either
             self.resume_writing()
             self._wake()
             return

@@ -196,9 +196,8 @@ class Client:
 @asynccontextmanager
 async def house(data: Path, *, require_tls: bool = False, **limits: Any) -> AsyncIterator[House]:
     """Open everything for the length of a block; `limits` replace those of the configuration."""
-    bounds = dataclasses.replace(
-        Limits(), connections_per_address=300, connections_per_network=300, free_space_bytes=1, **limits
-    )
+    wide = {"connections_per_address": 300, "connections_per_network": 300, "free_space_bytes": 1}
+    bounds = dataclasses.replace(Limits(), **(wide | limits))
     config = Config(hostname="mail.example.test", domains=("example.test",), data=data, limits=bounds, aliases=ALIASES)
     pauses: list[float] = []
 
