@@ -78,6 +78,7 @@ class Gate:
 
     def __init__(self, limits: Limits, clock: Clock = time.monotonic) -> None:
         self._limits, self._clock = limits, clock
+        self._per_network = max(limits.connections_per_network, limits.connections_per_address)
         self._open: dict[str, int] = {}  # by address and by network; gone when 0
         self._new: Table[deque[float]] = Table(deque)
         self.total = 0
@@ -100,7 +101,7 @@ class Gate:
         if (
             self.total >= limits.connections
             or self._open.get(address, 0) >= limits.connections_per_address
-            or self._open.get(network, 0) >= limits.connections_per_network
+            or self._open.get(network, 0) >= self._per_network
         ):
             return None
         self.total += 1

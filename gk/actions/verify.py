@@ -27,7 +27,7 @@ async def verify(context: Context, input: Input) -> Output:
     """Compare index and message files; with `content` also read every message against its checksum."""
     store = context.store
     try:
-        await asyncio.wait_for(store.filer.idle.wait(), SETTLING)
+        await asyncio.wait_for(store.filer.rest(), SETTLING)
     except TimeoutError:
         pass  # under load it never rests: what is on its way is known as such
     problems = await asyncio.to_thread(_look, context, input.content)

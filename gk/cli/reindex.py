@@ -40,7 +40,7 @@ async def _file_first(config: Config) -> None:
     from gk import app
 
     async with app.rooms(config) as rooms:
-        await asyncio.wait_for(rooms.store.filer.idle.wait(), PATIENCE)
+        await asyncio.wait_for(rooms.store.filer.rest(), PATIENCE)
 
 
 def _locked(config: Config) -> Summary:

@@ -93,7 +93,7 @@ class Conversation:
 
     def tell(self, *data: bytes) -> None:
         """Untagged data, written with the answer or the next flush."""
-        self._out += data
+        self._out += [piece for piece in data if piece]
 
     async def flush(self) -> None:
         """Write what was told, wait while the client is slow, and let others have their turn."""

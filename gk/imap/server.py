@@ -286,6 +286,8 @@ class Connection(asyncio.Protocol):
         self._server.before_login -= 1
         self.wire.bounds, self.wire.per_session = self._server.logged_in, False
         self._deadline = self._loop.time() + self._server.limits.idle_minutes * 60
+        self._timer.cancel()
+        self._timer = self._loop.call_at(self._deadline, self._tick)
 
     # -- commands
 

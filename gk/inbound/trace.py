@@ -13,10 +13,12 @@ _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")  # RFC 5322 §2.2, and the blank of §
 _MBOX = (b"From ", b">From ")  # a mailbox separator some programs leave above the header
 _RECEIVED = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _ALIEN = re.compile(
-    rb"^(return-path|authentication-results)[ \t]*:((?:[^\r\n]|\r\n[ \t])*)(?:\r\n|\Z)", re.IGNORECASE | re.MULTILINE
+    rb"^(return-path|authentication-results)[ \t]*:((?:[^\r\n]++|\r\n[ \t])*+)(?:\r\n|\Z)", re.IGNORECASE | re.MULTILINE
 )
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:\[\]-]")  # would end the clause or open a comment
 _TOKEN = re.compile(rb'\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))')
+
+READ = 4096  # bytes of a field that are looked at for its author; nobody honest puts more in front
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +89,18 @@ def without_alien(header: bytes, hostname: str) -> bytes:
     ours = hostname.lower().encode()
 
     def judge(field: re.Match[bytes]) -> bytes:
-        mine = field[1].lower() == b"return-path" or authserv_id(field[2]) == ours
+        mine = field[1].lower() == b"return-path" or authserv_id(field[2]) in (ours, None)
         return b"" if mine else field[0]
 
     return _ALIEN.sub(judge, header)
 
 
-def authserv_id(value: bytes) -> bytes:
-    """Who wrote an Authentication-Results field (RFC 8601 §2.2), in lower case; empty when it does not say."""
-    found = _TOKEN.match(uncomment(unfold(value)))
-    if found is None:
-        return b""
+def authserv_id(value: bytes) -> bytes | None:
+    """Who wrote an Authentication-Results field (RFC 8601 §2.2), in lower case; None when that is not to be found."""
+    text = uncomment(unfold(value[:READ]))
+    found = _TOKEN.match(text)
+    if found is None or (len(value) > READ and found.end() == len(text)):
+        return None
     return (re.sub(rb"\\(.)", rb"\1", found[1]) if found[1] is not None else found[2]).lower()
 
 

@@ -11,7 +11,7 @@ from gk.message.header import FIELDS, fields
 from gk.message.mailboxes import Mailbox
 from gk.smtp.reply import Refusal
 
-_BCC = re.compile(rb"^(?:resent-)?bcc[ \t]*:(?:[^\r\n]|\r\n[ \t])*(?:\r\n|\Z)", re.IGNORECASE | re.MULTILINE)
+_BCC = re.compile(rb"^(?:resent-)?bcc[ \t]*:(?:[^\r\n]++|\r\n[ \t])*+(?:\r\n|\Z)", re.IGNORECASE | re.MULTILINE)
 
 NOT_YOURS = "550 5.7.1 The message names an author who is not you"
 

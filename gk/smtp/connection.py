@@ -244,6 +244,7 @@ class Connection(SMTP):
         if upgraded is None:  # lost between the handshake's end and here
             return False
         self.transport = self._socket = upgraded
+        self._held = False
         self.secure = True
         return True
 

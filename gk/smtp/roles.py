@@ -102,7 +102,7 @@ class Submission:
             envid=options.envid, ret=options.ret,
         )  # fmt: skip
         log.info("event=submitted id=%s queue=%s recipients=%d", envelope.id, queue_id, len(envelope.recipients))
-        return f"250 2.0.0 OK, queued as {queue_id}"
+        return f"250 2.0.0 OK, kept as {envelope.id}, queue {queue_id}"
 
     def head(self, session: Peer, envelope: Envelope) -> Callable[[bytes], bytes]:
         return functools.partial(self._head, session, envelope)

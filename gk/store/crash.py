@@ -16,15 +16,12 @@ PLACES = (
     "tmp-synced",
     "file-renamed",
     "directory-synced",
-    "placed-committed",
-    "spool-removed",
     "flags-renamed",
-    "flags-committed",
     "file-removed",
-    "removes-committed",
     "folder-moved",
-    "folder-committed",
-    "folder-emptied",
+    "folder-dropped",
+    "round-committed",
+    "spool-removed",
 )
 
 _name, _, _times = os.environ.get("GK_CRASH_AT", "").partition(":")

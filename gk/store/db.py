@@ -164,7 +164,7 @@ class Store:
                     self.bus.publish(events.MessageQueued(queue_id))
                 case Filing(messages=messages, size=size):
                     self.space.backlog(messages, size)
-                    self.filer.wake()
+                    self.filer.wake(messages)
         self.mailboxes.announce()
 
     def _settled(self, messages: int, size: int) -> None:

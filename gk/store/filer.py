@@ -8,6 +8,7 @@ name. A `remove` waits while any unplaced row needs the same content.
 """
 
 import asyncio
+import ctypes
 import errno
 import logging
 import os
@@ -25,10 +26,12 @@ from gk.store.writer import Commits
 
 log = logging.getLogger(__name__)
 
-BATCH = 512  # rows of one round
+_LIBC = ctypes.CDLL(None, use_errno=True)  # for syncfs(2), which Python does not have
+
+BATCH = 1000  # rows of one round
 BATCH_BYTES = 32 << 20  # of message content in one round
 RENAMES = 2000  # files renamed for their flags in one round
-GATHER = 0.05  # seconds a round waits for company: syncs are shared
+GATHER = 0.5  # seconds a round waits for company, unless a whole one is there: what it costs is shared
 PAUSE = 5.0  # seconds before work that failed for lack of space is tried again
 UIDNEXT_AHEAD = 1000  # gk-mailbox names a UIDNEXT that far ahead, so that it is rarely rewritten
 
@@ -67,6 +70,8 @@ class Filer:
         self._data, self._read, self._commits, self._settled = data, read, commits, settled
         self._db: sqlite3.Connection | None = None
         self._wake = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._waiting = 0  # messages that came since the last round
         self._round_done = asyncio.Event()
         self._known_folders: set[Path] = set()
         self._keywords_written: dict[int, int] = {}
@@ -74,14 +79,24 @@ class Filer:
         self.idle = asyncio.Event()
         """Set while there is nothing left to file."""
 
-    def wake(self) -> None:
+    def wake(self, messages: int = 0) -> None:
+        """There is new work, so many messages to place among it."""
         self.idle.clear()
         self._wake.set()
+        self._waiting += messages
+        if self._waiting >= BATCH:
+            self._hurry.set()
 
     async def round(self) -> None:
         """Wait for the end of the round in hand: a file may be between two names until then."""
         if not self.idle.is_set():
+            self._hurry.set()
             await asyncio.wait_for(self._round_done.wait(), PAUSE)
+
+    async def rest(self) -> None:
+        """Wait until nothing is left to file, without gathering first."""
+        self._hurry.set()
+        await self.idle.wait()
 
     async def run(self, ready: asyncio.Event) -> None:
         self._db = self._read()
@@ -90,8 +105,13 @@ class Filer:
             self._wake.set()
             while True:
                 await self._wake.wait()
+                try:
+                    await asyncio.wait_for(self._hurry.wait(), GATHER)
+                except TimeoutError:
+                    pass
+                self._hurry.clear()
                 self._wake.clear()
-                await asyncio.sleep(GATHER)
+                self._waiting = 0
                 await self._file_everything()
         finally:
             self._db.close()
@@ -130,7 +150,7 @@ class Filer:
         if not done:
             return False
         spools = await self._commits.do(lambda db, facts: _record(db, facts, done))
-        crash.here("placed-committed" if done.placed else "flags-committed" if done.renamed else "removes-committed")
+        crash.here("round-committed")
         for name in spools:
             (self._data / "spool" / name).unlink(missing_ok=True)
             crash.here("spool-removed")
@@ -173,6 +193,7 @@ class Filer:
         assert self._db is not None
         written: dict[int, str] = {}  # message → a path that holds it, for the next one to link to
         moves: list[tuple[str, str]] = []
+        fresh: list[str] = []
         folders: set[Path] = set()
         letters: dict[int, maildir.Letters] = {}
         for row_id, _, mailbox, uid, _, message, flags, _ in rows:
@@ -193,7 +214,8 @@ class Filer:
             file = maildir.file_name(date, message, uid, size, letters[mailbox].of(flags))
             tmp, cur = str(folder / "tmp" / file), str(folder / "cur" / file)
             if not os.path.exists(cur):  # it does after a crash between its rename and the commit
-                self._write(tmp, message, size, spool, written)
+                if self._write(tmp, message, spool, written):
+                    fresh.append(tmp)
                 moves.append((tmp, cur))
                 folders.add(folder)
             written[message] = tmp if moves and moves[-1][0] == tmp else cur
@@ -201,6 +223,7 @@ class Filer:
             done.size += size
             if done.size > BATCH_BYTES:
                 break
+        self._sync(fresh)
         crash.here("tmp-synced")
         for tmp, cur in moves:
             os.rename(tmp, cur)
@@ -209,28 +232,36 @@ class Filer:
             sync_directory(folder / "cur")
             crash.here("directory-synced")
 
-    def _write(self, path: str, message: int, size: int, spool: str | None, written: dict[int, str]) -> None:
-        """Make `path` hold the message, synced: linked where a file has it already, else written."""
+    def _write(self, path: str, message: int, spool: str | None, written: dict[int, str]) -> bool:
+        """Make `path` hold the message: linked where a file has it already, else written; true when to be synced."""
         assert self._db is not None
         for source in filter(None, (written.get(message), spool and str(self._data / "spool" / spool))):
             if _link(source, path):
-                return
+                return False
         row = self._db.execute("SELECT content FROM journal WHERE message = ?", (message,)).fetchone()
         if row is not None:
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            _write_file(path, row[0])
+            crash.here("tmp-written")
+            return True
+        for folder, name, stem in filed(self._db, self._data, message):
+            if _link(str(folder / "cur" / name), path) or _link(find(folder, stem) or "", path):
+                return False
+        raise FileNotFoundError(errno.ENOENT, f"no content of message {message}")
+
+    def _sync(self, paths: list[str]) -> None:
+        """fsync each file; a syncfs first has them all written in one journal commit, so that each costs a quarter."""
+        if len(paths) > 1:
+            fd = os.open(self._data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
-                view = memoryview(row[0])
-                while view:
-                    view = view[os.write(fd, view) :]
-                crash.here("tmp-written")
+                _LIBC.syncfs(fd)  # an error it might report is reported by fsync below, for the file it is about
+            finally:
+                os.close(fd)
+        for path in paths:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
                 os.fsync(fd)
             finally:
                 os.close(fd)
-            return
-        for folder, name, stem in filed(self._db, self._data, message):
-            if _link(str(folder / "cur" / name), path) or _link(find(folder, stem) or "", path):
-                return
-        raise FileNotFoundError(errno.ENOENT, f"no content of message {message}")
 
     def _rename(self, done: Round, row: tuple[int, int, int, int, int, int, int, str]) -> None:
         """Name files after their present flags."""
@@ -324,6 +355,7 @@ class Filer:
             done.dropped.append(mailbox)
             if directory is not None:
                 _empty(root / directory)
+                crash.here("folder-dropped")
                 self._known_folders.discard(root / directory)
             return
         if directory is None or directory == target:
@@ -430,12 +462,22 @@ def sync_directory(path: Path) -> None:
         os.close(fd)
 
 
+def _write_file(path: str, content: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(fd, view) :]
+    finally:
+        os.close(fd)
+
+
 def replace(path: Path, text: str) -> None:
     """Write a small file whole or not at all."""
     fresh = path.with_name(f"{path.name}.new")
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    _write_file(str(fresh), text.encode())
+    fd = os.open(fresh, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.write(fd, text.encode())
         os.fsync(fd)
     finally:
         os.close(fd)
@@ -473,7 +515,6 @@ def _empty(folder: Path) -> None:
                 for entry in entries:
                     if maildir.FILE.fullmatch(entry.name):
                         os.unlink(entry.path)
-                        crash.here("folder-emptied")
     for name in (maildir.MAILBOX_FILE, maildir.KEYWORDS_FILE, maildir.ACCOUNT_FILE, "maildirfolder"):
         (folder / name).unlink(missing_ok=True)
     for path in (folder / "cur", folder / "new", folder / "tmp", folder):

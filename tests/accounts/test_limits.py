@@ -55,7 +55,7 @@ def test_one_address_has_so_many_connections_and_no_more() -> None:
 
 
 def test_a_network_has_so_many_connections_and_no_more() -> None:
-    door = gate(connections_per_network=4)
+    door = gate(connections_per_network=4, connections_per_address=3)
     assert all(door.admit(f"192.0.2.{i}") for i in range(4))
     assert door.admit("192.0.2.200") is None
     assert door.admit("192.0.3.1")

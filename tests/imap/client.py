@@ -3,6 +3,7 @@
 import asyncio
 import re
 import ssl
+from typing import ClassVar
 
 PATIENCE = 20.0
 _LITERAL = re.compile(rb"\{(\d+)\}\r\n\Z")
@@ -14,6 +15,7 @@ class Client:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
         self._count = 0
+        self.opened.append(self)
 
     @classmethod
     async def connect(cls, port: int, tls: ssl.SSLContext | None = None) -> "Client":
@@ -30,6 +32,13 @@ class Client:
         return client
 
     greeting = b""
+    opened: ClassVar[list["Client"]] = []
+
+    @classmethod
+    async def close_all(cls) -> None:
+        """Close whatever a test left open."""
+        while cls.opened:
+            await cls.opened.pop().close()
 
     async def line(self) -> bytes:
         async with asyncio.timeout(PATIENCE):
@@ -77,8 +86,11 @@ class Client:
 
     async def close(self) -> None:
         self.writer.close()
+        if self in self.opened:
+            self.opened.remove(self)
         try:
-            await self.writer.wait_closed()
+            async with asyncio.timeout(PATIENCE):
+                await self.writer.wait_closed()
         except (OSError, ssl.SSLError):
             pass  # the server was faster
 

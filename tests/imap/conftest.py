@@ -26,6 +26,7 @@ from gk.imap.server import ImapServer
 from gk.net.listener import Listener
 from gk.service import supervise
 from gk.store.db import Store
+from tests.imap.client import Client
 
 PASSWORD = "demo-password"
 ALICE, BOB = "alice@example.test", "bob@example.test"
@@ -77,8 +78,11 @@ async def house(
             tls=tls if implicit else None,
             inherited=[sock],
         )
-        async with supervise(listener):
-            yield House(port, store, server, listener)
+        try:
+            async with supervise(listener):
+                yield House(port, store, server, listener)
+        finally:
+            await Client.close_all()
 
 
 @pytest.fixture(scope="session")

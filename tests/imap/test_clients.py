@@ -43,8 +43,8 @@ def test_imapclient_reads_and_writes(threaded: House) -> None:
         c.login(ALICE, PASSWORD)
         assert c.has_capability("UIDPLUS") and c.has_capability("MOVE")
         assert c.namespace().personal == ((("", "/"),))
-        assert c.id_({"name": "test"})[b"name"] == b"GK"
-        assert c.find_special_folder(imapclient.SENT) == "Sent"
+        assert b"GK" in c.id_({"name": "test"})[0]
+        assert c.find_special_folder(b"\\Sent") == "Sent"
         c.create_folder("Été & co")
         assert "Été & co" in [name for _, _, name in c.list_folders()]
         c.subscribe_folder("Été & co")
@@ -59,10 +59,10 @@ def test_imapclient_reads_and_writes(threaded: House) -> None:
         assert fetched[1][b"BODYSTRUCTURE"][:2] == (b"text", b"plain")
         assert set(fetched[1][b"FLAGS"]) >= {b"\\Seen", b"$Work"}
         assert c.search(["SUBJECT", "m3"]) == [4]
-        assert c.search("BODY été", charset="UTF-8") == []
+        assert c.search(["BODY", "été"], charset="UTF-8") == []
         assert c.add_flags([1], ["\\Flagged"])[1]
         assert c.remove_flags([1], ["\\Seen"])[1]
-        assert c.move([5], "Trash") is not None
+        c.move([5], "Trash")
         c.delete_messages([4])
         c.uid_expunge([4])
         assert c.search() == [1, 2, 3]
@@ -82,4 +82,4 @@ def test_imapclient_uses_condstore(threaded: House) -> None:
         c.append("INBOX", message("two"))
         modseq = c.select_folder("INBOX")[b"HIGHESTMODSEQ"]
         c.set_flags([2], ["\\Seen"])
-        assert list(c.fetch("1:*", ["FLAGS"], modifiers=[f"CHANGEDSINCE {modseq}"])) == [2]
+        assert list(c.fetch([1, 2], ["FLAGS"], modifiers=[f"CHANGEDSINCE {modseq}"])) == [2]

@@ -1,7 +1,6 @@
 """Bounds, deadlines, hang-ups and slow readers: what a client does to itself it does to nobody else."""
 
 import asyncio
-import socket
 import ssl
 import time
 from pathlib import Path
@@ -133,8 +132,6 @@ async def test_a_slow_reader_holds_nobody_and_little_memory(imap: House) -> None
     body = message("large", 3 << 20)
     await slow.append(body)
     slow.writer.transport.pause_reading()
-    sock = slow.writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     slow.send(b"".join(b"f%d FETCH 1 BODY.PEEK[]\r\n" % n for n in range(10)))
     other = await Client.login(imap.port, box="INBOX")
     worst = 0.0

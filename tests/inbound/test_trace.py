@@ -111,6 +111,9 @@ def test_what_only_we_may_write_is_removed() -> None:
         b"Authentication-Results: (hello (nested)) mail.example.test; spf=pass\r\n",
         b"Authentication-Results: mail.example.test(x); spf=pass\r\n",
         b"Authentication-Results: mail.example.test\r\n",
+        b"Authentication-Results: (" + b"x" * 5000 + b") mail.example.test; spf=pass\r\n",
+        b"Authentication-Results: (" + b"x" * 4080 + b") mail.example.test; spf=pass\r\n",
+        b"Authentication-Results:\r\n",
     ]
     for field in forged:
         for header in (field + kept, kept + field):

@@ -209,7 +209,8 @@ async def house(data: Path, *, require_tls: bool = False, **limits: Any) -> Asyn
         passwords = Passwords()
         digest = await passwords.hash(PASSWORD)
         for address in (ALICE, BOB):
-            await store.accounts.add(address, digest)
+            if store.accounts.by_address(address) is None:
+                await store.accounts.add(address, digest)
         certificates = Certificates(config)
         logins = Logins(store.accounts, passwords, Failures(bounds), config.domains)
         directory = Directory(store.accounts, store.mailboxes, config.domains, config.aliases)

@@ -71,7 +71,7 @@ async def test_implicit_tls_offers_logins_at_once_and_no_starttls(strict: House)
     assert (await client.say("STARTTLS")).startswith("503 5.5.1")
     assert await client.login() == "235 2.7.0 Welcome"
     await client.envelope("x@elsewhere.example", sender=ALICE)
-    assert (await client.data(b"Subject: x\r\n\r\nhello\r\n.\r\n")).startswith("250 2.0.0 OK, queued")
+    assert (await client.data(b"Subject: x\r\n\r\nhello\r\n.\r\n")).startswith("250 2.0.0 OK, kept as ")
     assert b"with ESMTPSA (TLSv1.3) id " in strict.outbox.sent[0].content
     client.writer.close()
 

@@ -25,6 +25,8 @@ ARRAY_SLICE, ROW_SLICE, CONTENT_SLICE = 2000, 500, 100  # messages
 CONTENT_BYTES = 2 << 20  # of the messages read at once
 PIECE = 256 << 10  # bytes of a large message in memory
 
+END = b")\r\n"
+
 announce("OBJECTID")
 
 
@@ -95,7 +97,7 @@ class _Fetching:
             if self._contents:
                 await self._with_contents(part, rows, seen)
             else:
-                self._c.tell(self._lines(part, rows, seen, b")\r\n"))
+                self._c.tell(self._lines(part, rows, seen))
             await self._c.flush()
         return complete
 
@@ -123,11 +125,22 @@ class _Fetching:
         _, *columns = zip(*rows, strict=True)
         return dict(zip(self._columns, columns, strict=True)), part
 
-    def _lines(self, part: Slice, rows: dict[str, Sequence[Any]], seen: frozenset[int], end: bytes) -> bytes:
-        return b"".join([line + end for line in self._heads(part, rows, seen)])
+    def _lines(self, part: Slice, rows: dict[str, Sequence[Any]], seen: frozenset[int]) -> bytes:
+        if seen:
+            return b"".join([line + END for line in self._heads(part, rows, seen)])
+        template = self._template + END
+        return b"".join([template % values for values in zip(*self._values(part, rows), strict=True)])
 
     def _heads(self, part: Slice, rows: dict[str, Sequence[Any]], seen: frozenset[int]) -> list[bytes]:
         """`* 1 FETCH (…` of each message: all that needs no content."""
+        template = self._template
+        lines = [template % values for values in zip(*self._values(part, rows), strict=True)]
+        if seen:
+            self._add_flags(part, lines, seen)
+        return lines
+
+    def _values(self, part: Slice, rows: dict[str, Sequence[Any]]) -> list[Sequence[Any]]:
+        """The columns of the template."""
         columns: list[Sequence[Any]] = [part.numbers]
         for item in self._items:
             if isinstance(item, Section):
@@ -140,11 +153,7 @@ class _Fetching:
                 columns.append(part.modseqs)
             else:
                 columns.append(fetched.column(item, rows[fetched.COLUMNS[item]]))
-        template = self._template
-        lines = [template % values for values in zip(*columns, strict=True)]
-        if seen:
-            self._add_flags(part, lines, seen)
-        return lines
+        return columns
 
     def _add_flags(self, part: Slice, lines: list[bytes], seen: frozenset[int]) -> None:
         """\\Seen was set by this FETCH, so the client learns the new flags (RFC 3501 §6.4.5)."""
@@ -200,7 +209,7 @@ class _Fetching:
                 c.tell(fetched.filtered(item, await _read(content, *found)))
             else:
                 await self._piece(content, *fetched.narrowed(found, item.partial))
-        c.tell(b")\r\n")
+        c.tell(END)
 
     async def _piece(self, content: Content, start: int, end: int) -> None:
         """A literal of these bytes of the message, a large one in pieces."""
