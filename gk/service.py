@@ -52,9 +52,10 @@ async def supervise(*services: Service) -> AsyncIterator[None]:
     """Enter once every service is ready; leave once every service has stopped.
 
     A service that fails before it was ready ends the start-up with its own error; one that fails later is
-    started again after a doubling pause.
+    started again after a doubling pause. An error of the block itself comes out of it as it was raised.
     """
     started = [asyncio.Event() for _ in services]
+    failed: Exception | None = None
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(_keep(service, ready), name=service.name)
@@ -64,6 +65,10 @@ async def supervise(*services: Service) -> AsyncIterator[None]:
             for ready in started:
                 await ready.wait()
             yield
+        except Exception as error:  # kept from the group, which would wrap it
+            failed = error
         finally:
             for task in tasks:
                 task.cancel()
+    if failed is not None:
+        raise failed

@@ -6,6 +6,7 @@ What the index holds is rendered column by column for a whole slice of messages;
 from collections.abc import Sequence
 from functools import lru_cache
 
+from gk.imap import header_fields
 from gk.imap.fetch_items import Item, Section
 from gk.imap.plain_body import plain_body
 from gk.message import header, section, table
@@ -79,9 +80,7 @@ def from_header(wanted: Section) -> bool:
 
 def of_header(wanted: Section, head: bytes) -> bytes:
     """BODY[HEADER…] as a string."""
-    if wanted.fields is not None:
-        head = header.filter_fields(head, set(wanted.fields), wanted.negate)
-    return string(_part(head, wanted.partial))
+    return string(_part(head if wanted.fields is None else _fields(wanted.fields, wanted.negate, head), wanted.partial))
 
 
 def span(wanted: Section, size: int, head: int, tree: Part | None) -> tuple[int, int] | None:
@@ -108,7 +107,11 @@ def narrowed(found: tuple[int, int], partial: tuple[int, int] | None) -> tuple[i
 def filtered(wanted: Section, head: bytes) -> bytes:
     """The fields of an embedded message's header, as a string."""
     assert wanted.fields is not None
-    return string(_part(header.filter_fields(head, set(wanted.fields), wanted.negate), wanted.partial))
+    return string(_part(_fields(wanted.fields, wanted.negate, head), wanted.partial))
+
+
+def _fields(names: frozenset[bytes], negate: bool, head: bytes) -> bytes:
+    return header.filter_fields(head, set(names), True) if negate else header_fields.fields(head, names)
 
 
 def string(data: bytes) -> bytes:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+from gk.imap.header_fields import finder
 from gk.imap.search_keys import Dated, Identified, InContent, InHeader, Sized
-from gk.message import header, table
+from gk.message import table
 from gk.message.date import parse_date
 from gk.message.text import fold, header_text, searchable
 
@@ -69,19 +70,18 @@ def _day_sent(envelope: bytes) -> int | None:
 
 def _in_header(key: InHeader) -> Test:
     needle = fold(key.text)
-    names = {key.field}
-    # A header without encoded words or folds inside the needle is searched as bytes first: most are done with there.
-    quick = needle.encode() if needle.isascii() and not any(c.isspace() for c in needle) else b""
+    find = finder(frozenset({key.field}))
+    plain = needle.encode() if needle.isascii() and not any(c.isspace() for c in needle) else b""
 
-    def test(value: bytes) -> bool:
-        if quick and b"=?" not in value and value.isascii() and quick not in value.lower():
-            return False
-        fields = header.filter_fields(value, names, False)
-        if fields == b"\r\n":
-            return False
-        if not needle:
-            return True
-        return any(needle in fold(line.partition(":")[2]) for line in header_text(fields).split("\n"))
+    def test(head: bytes) -> bool:
+        for field in find(b"\n" + head):
+            value = field.partition(b":")[2]
+            if plain and b"=?" not in value and value.isascii():  # nothing to decode: compared as bytes
+                if plain in value.lower():
+                    return True
+            elif needle in fold(header_text(value)):
+                return True
+        return False
 
     return test
 

@@ -157,7 +157,9 @@ class Mailboxes:
         """The shared state of a mailbox; `close()` it when done. Raises NoSuchMailbox."""
         while mailbox.id in self._loading:
             await self._loading[mailbox.id].done.wait()
-        snapshot = self._snapshots.get(mailbox.id) or await self._load(mailbox)
+        snapshot = self._snapshots.get(mailbox.id)
+        if snapshot is None:  # an empty one is false
+            snapshot = await self._load(mailbox)
         self._snapshots.move_to_end(mailbox.id)
         snapshot.users += 1
         self._forget_some()

@@ -47,6 +47,7 @@ def reindex(data: Path, progress: Callable[[int], None] = lambda count: None) ->
             _salvage(db, damaged, summary)
         db.execute("BEGIN IMMEDIATE")
         try:
+            _reserve(db, data)
             for root in sorted((data / "mail").iterdir()):
                 if root.name.isdigit():
                     _account(db, root, rebuilt=damaged is not None, summary=summary, progress=progress)
@@ -62,6 +63,29 @@ def reindex(data: Path, progress: Callable[[int], None] = lambda count: None) ->
     finally:
         db.close()
     return summary
+
+
+def _reserve(db: sqlite3.Connection, data: Path) -> None:
+    """Keep the ids that folders and files carry from being given to something new before their turn comes."""
+    mailboxes = [int(told["id"]) for told in map(_described, _folders(data)) if told.get("id", "").isdigit()]
+    files = (maildir.FILE.fullmatch(name) for folder in _folders(data) for name in _names(folder / "cur"))
+    for table, ids in (("mailbox", mailboxes), ("message", [int(match[2]) for match in files if match])):
+        db.execute(
+            "INSERT INTO sqlite_sequence (name, seq) SELECT ?, 0"
+            " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?)",
+            (table, table),
+        )
+        db.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (max(ids, default=0), table))
+
+
+def _folders(data: Path) -> list[Path]:
+    """Every mailbox folder of every account."""
+    roots = sorted(p for p in (data / "mail").iterdir() if p.name.isdigit())
+    return [folder for root in roots for folder in (root, *sorted(root.glob(".?*"))) if (folder / "cur").is_dir()]
+
+
+def _names(directory: Path) -> list[str]:
+    return sorted(os.listdir(directory)) if directory.is_dir() else []
 
 
 def _set_aside(data: Path, summary: Summary) -> Path | None:
@@ -155,8 +179,7 @@ def _account(
         summary.lost.append(f"the password of {address} is lost; set one with «gk user passwd {address}»")
         row = (number, address, "")
     account = Account(*row)
-    folders = [root, *sorted(p for p in root.iterdir() if p.is_dir() and p.name.startswith("."))]
-    for folder in folders:
+    for folder in (root, *sorted(root.glob(".?*"))):
         if (folder / "cur").is_dir():
             mailbox = _mailbox(db, account, folder, "" if folder == root else folder.name, rebuilt)
             summary.mailboxes += 1
@@ -184,14 +207,16 @@ def _mailbox(db: sqlite3.Connection, account: Account, folder: Path, directory: 
         mailbox = names.create(db, facts, account.id, f"Recovered {folder.name.strip('.')}", None, 1 << 30)
     number = mailbox.id
     identity, validity, uidnext = (told.get(k, "") for k in ("id", "uidvalidity", "uidnext"))
-    free = identity.isdigit() and not db.execute("SELECT 1 FROM mailbox WHERE id = ?", (int(identity),)).fetchone()
+    free = (
+        identity.isdigit()
+        and not db.execute("SELECT 1 FROM mailbox WHERE id = ? AND id <> ?", (int(identity), mailbox.id)).fetchone()
+    )
     if free and validity.isdigit() and uidnext.isdigit():
         number = int(identity)
         db.execute(
             "UPDATE mailbox SET id = ?, uidvalidity = ?, uidnext = ? WHERE id = ?",
             (number, int(validity), int(uidnext) + (GAP if rebuilt else 0), mailbox.id),
         )
-        db.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'mailbox'", (number,))
     db.execute("UPDATE mailbox SET directory = ? WHERE id = ?", (directory, number))
     db.execute(
         "INSERT INTO subscription (account, name) VALUES (?, ?) ON CONFLICT DO NOTHING", (account.id, mailbox.name)
@@ -227,12 +252,11 @@ def _messages(
     (modseq,) = db.execute(
         "UPDATE mailbox SET modseq = modseq + 1 WHERE id = ? RETURNING modseq", (mailbox,)
     ).fetchone()
+    letters = maildir.Letters(db, mailbox)
     foreign: list[Path] = []
     seen: set[int] = set()
     for sub in ("cur", "new"):
-        with os.scandir(folder / sub) if (folder / sub).is_dir() else os.scandir(folder / "cur") as found:
-            files = sorted(entry.name for entry in found if entry.is_file()) if (folder / sub).is_dir() else []
-        for name in files:
+        for name in _names(folder / sub):
             path = folder / sub / name
             match = maildir.FILE.fullmatch(name)
             ours = match and path.stat().st_size == int(match[4]) and int(match[3]) not in seen and sub == "cur"
@@ -243,6 +267,9 @@ def _messages(
             seen.add(uid)
             system, words = maildir.parse_letters(match[5], keywords)
             value = entries.flags_value(db, mailbox, Flags(system, words), KEYWORD_LIMIT)
+            canonical = maildir.stem(date, message, uid, size) + letters.of(value)
+            if canonical != name:  # letters in another order, or of keywords nobody knows
+                path = path.rename(folder / "cur" / canonical)
             if uid in known and known[uid][0] == message:
                 _reread(db, message, path)
                 _refresh(db, mailbox, uid, known[uid], value, modseq)

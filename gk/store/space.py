@@ -35,24 +35,27 @@ class Space:
         self._messages = self._bytes = 0
         self._room = asyncio.Event()
         self._room.set()
+        self.tended = asyncio.Event()
+        """Set once the ballast was looked at."""
 
     def check(self, size: int) -> None:
         """Raise DiskFull when taking `size` bytes would leave less than the floor; counts them as taken."""
         now = time.monotonic()
         if now - self._looked > LOOK:
-            self._look(now)
+            self.look()
         if self._free - self._taken - size < self._floor:
             raise DiskFull("too little space is left on the disk")
         self._taken += size
 
-    def _look(self, now: float) -> None:
+    def look(self) -> None:
+        """Read how much is free."""
         disk = os.statvfs(self._data)
         self._free = disk.f_bavail * disk.f_frsize
         total = disk.f_blocks * disk.f_frsize
         self._floor = max(LOWEST_FLOOR, min(self._limits.free_space_bytes, total // FLOOR_SHARE))
         if disk.f_files and disk.f_favail < 16:
             self._free = 0  # no inodes is no room either
-        self._looked, self._taken = now, 0
+        self._looked, self._taken = time.monotonic(), 0
 
     def backlog(self, messages: int, size: int) -> None:
         """So many messages and bytes came to the journal, or (negative) left it."""
@@ -82,6 +85,7 @@ class Space:
         ready.set()
         while True:
             await asyncio.to_thread(self._tend)
+            self.tended.set()
             await asyncio.sleep(TEND)
 
     def _tend(self) -> None:

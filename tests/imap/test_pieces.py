@@ -5,10 +5,10 @@ import os
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gk.imap import fetched, reply
+from gk.imap import fetched, header_fields, reply
 from gk.imap.crlf import Normal
 from gk.imap.plain_body import plain_body
-from gk.message import structure
+from gk.message import header, structure
 from gk.message.date import format_internal
 from gk.message.scan import scan
 from tests.corpus import corpus_path
@@ -39,6 +39,31 @@ def test_body_is_bodystructure_without_its_extensions() -> None:
         assert plain_body(structure.bodystructure(raw, part)) == structure.body(raw, part)
         count += 1
     assert count
+
+
+lines = st.sampled_from(
+    [
+        b"To: a",
+        b"to : b",
+        b"Subject:c",
+        b" folded",
+        b"\tfolded",
+        b"X-To: d",
+        b"Top: e",
+        b"TO:",
+        b"From: \xff",
+        b"subject : ",
+    ]
+)
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.lists(lines, max_size=10), st.sets(st.sampled_from([b"to", b"subject", b"from", b"x.to"]), min_size=1))
+def test_fields_are_those_the_message_room_finds(parts: list[bytes], names: set[bytes]) -> None:
+    if parts and parts[0].startswith((b" ", b"\t")):
+        parts = parts[1:]
+    head = b"".join(part + b"\r\n" for part in parts) + b"\r\n"
+    assert header_fields.fields(head, frozenset(names)) == header.filter_fields(head, names, False)
 
 
 text = st.sampled_from([

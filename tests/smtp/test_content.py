@@ -103,6 +103,26 @@ def test_only_crlf_ends_a_line_and_nothing_holds_a_nul(raw: bytes, sizes: list[i
 
 
 @examples
+@given(
+    st.integers(0, 12),
+    st.integers(0, 12),
+    st.lists(st.tuples(st.integers(0, 200), st.sampled_from([b"\r", b"\n", b"\0", b"a", b"\r\n", b""])), max_size=3),
+    st.integers(0, 200),
+)
+def test_lines_of_one_length_are_seen_through_too(
+    length: int, count: int, changes: list[tuple[int, bytes]], middle: int
+) -> None:
+    raw = (b"x" * length + b"\r\n") * count
+    for at, new in changes:
+        raw = raw[:at] + new + raw[at + 1 :]
+    lines = Lines(1 << 20)
+    for piece in cut(raw, [middle]):
+        lines.feed(piece)
+    lines.end()
+    assert (lines.fault is not None) == faulty(raw)
+
+
+@examples
 @given(st.lists(st.integers(0, 30), max_size=12), st.lists(st.integers(0, 9), max_size=60), st.booleans())
 def test_a_line_is_measured_across_pieces(lengths: list[int], sizes: list[int], ended: bool) -> None:
     raw = b"\r\n".join(b"x" * length for length in lengths) + (b"\r\n" if ended else b"")
