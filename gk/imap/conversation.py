@@ -108,14 +108,17 @@ class Conversation:
         self._link.write(b"".join(self._out) + reply.render(self.tag))
         self._out.clear()
 
-    def finish(self, reply: Reply, *, expunges: bool) -> None:
+    async def finish(self, reply: Reply, *, expunges: bool) -> None:
         """Write everything told, the news of the selected mailbox, and the tagged reply; raise Ended if it is gone."""
         view = self.session.selected
         if view is not None and view.behind:
             if view.snapshot.deleted:
                 self.answer(reply)
                 raise Ended("the selected mailbox was deleted")
-            self.tell(view.news(expunges=expunges))
+            for count, piece in enumerate(view.news(expunges=expunges)):
+                if count:
+                    await self.flush()
+                self.tell(piece)
         self.answer(reply)
 
     def write_now(self, data: bytes) -> None:

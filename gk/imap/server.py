@@ -344,7 +344,7 @@ class Connection(asyncio.Protocol):
             log.exception("event=imap_command_failed command=%s", command.name if command else "?")
             answer = reply.no("something went wrong here; the log of the server tells more", "SERVERBUG")
         if answer is not None:
-            conversation.finish(answer, expunges=command is None or command.expunges)
+            await conversation.finish(answer, expunges=command is None or command.expunges)
             if answer.status == "BAD":
                 self._count_bad()
         await self.drained()

@@ -6,12 +6,14 @@ how many of them were told; it costs nothing while the session is in step (RFC 3
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from gk.imap.grammar import SequenceSet
 from gk.imap.reply import expunged, flags_of
 from gk.store.snapshot import Expunged, Flagged, Snapshot
 from gk.store.values import KEYWORDS
+
+PIECE = 2000  # FETCH responses made at once
 
 
 class Slice:
@@ -171,22 +173,16 @@ class View:
             return text + b" \\Recent" if text else b"\\Recent"
         return text
 
-    def fetched(self, uids: Iterable[int]) -> bytes:
+    def fetched(self, uids: Sequence[int]) -> bytes:
         """FETCH responses with the flags as they are now; what is gone or was never told is left out."""
-        snapshot = self.snapshot
-        uids = list(uids)
-        lines = [self.introduce([snapshot.flags[p] for uid in uids if (p := snapshot.index(uid)) is not None])]
-        for uid in uids:
-            place, number = snapshot.index(uid), self.number(uid)
-            if place is None or number is None:
-                continue
-            flags = self.render(uid, snapshot.flags[place])
-            if self.with_modseq:
-                modseq = snapshot.modseqs[place]
-                lines.append(b"* %d FETCH (UID %d FLAGS (%b) MODSEQ (%d))\r\n" % (number, uid, flags, modseq))
-            else:
-                lines.append(b"* %d FETCH (UID %d FLAGS (%b))\r\n" % (number, uid, flags))
-        return b"".join(lines)
+        part = self.look([number for uid in uids if (number := self.number(uid)) is not None])
+        columns: list[Sequence[object]] = [part.numbers, part.uids, self.rendered(part)]
+        template = b"* %d FETCH (UID %d FLAGS (%b)"
+        if self.with_modseq:
+            columns.append(part.modseqs)
+            template += b" MODSEQ (%d)"
+        template += b")\r\n"
+        return self.introduce(part.flags) + b"".join([template % values for values in zip(*columns, strict=True)])
 
     def told(self, uids: Iterable[int]) -> None:
         """The session knows the flags these messages have now: `news` does not repeat them."""
@@ -213,28 +209,32 @@ class View:
         """Something happened that the session was not told."""
         return self._version != self.snapshot.version
 
-    def news(self, *, expunges: bool = True) -> bytes:
-        """What happened since the last time, as untagged responses; afterwards the session is in step.
+    def news(self, *, expunges: bool = True) -> Iterator[bytes]:
+        """What happened since the last time, as untagged responses in pieces; after the first the session is in step.
 
         Where EXPUNGE must not be told (`expunges` false: during FETCH, STORE and SEARCH by number) and there is one,
-        all news wait.
+        all news wait. Flags are told as they are when their piece is made.
         """
         snapshot = self.snapshot
         if self._version == snapshot.version or (not expunges and not self.in_step):
-            return b""
+            return
         changes = snapshot.changes(self._version)
-        out = []
+        head = b""
         if not self.in_step:
-            out.append(self._expunge([c for c in changes if isinstance(c, Expunged)] if changes is not None else None))
+            head = self._expunge([c for c in changes if isinstance(c, Expunged)] if changes is not None else None)
         known = self.count
         if len(self._uids) > known:
             self.count = len(self._uids)
             self._claim_recent()
-            out.append(b"* %d EXISTS\r\n* %d RECENT\r\n" % (self.count, self.recent()))
-        out.append(self._flags([c for c in changes if isinstance(c, Flagged)] if changes is not None else None, known))
+            head += b"* %d EXISTS\r\n* %d RECENT\r\n" % (self.count, self.recent())
+        uids = self._flagged([c for c in changes if isinstance(c, Flagged)] if changes is not None else None, known)
         self._version, self.modseq = snapshot.version, snapshot.modseq
         self._told.clear()
-        return b"".join(out)
+        if uids:
+            head += self.fetched(uids[:PIECE])
+        yield head
+        for start in range(PIECE, len(uids), PIECE):
+            yield self.fetched(uids[start : start + PIECE])
 
     def removed(self, uids: Iterable[int]) -> list[int]:
         """The message numbers, ascending, of uids about to be told as expunged by the command itself."""
@@ -251,20 +251,24 @@ class View:
         self.count -= len(gone)
         return expunged(gone)
 
-    def _flags(self, changes: "list[Flagged] | None", known: int) -> bytes:
+    def _flagged(self, changes: "list[Flagged] | None", known: int) -> Sequence[int]:
+        """The uids, of the first `known` messages, whose flags the session has not heard of, ascending."""
         snapshot = self.snapshot
         if not known:
-            return b""
-        uids: Iterable[int]
+            return ()
+        uids: Sequence[int]
         if changes is None:
             uids = [u for u, m in zip(self._uids[:known], snapshot.modseqs, strict=False) if m > self.modseq]
+        elif len(changes) == 1:
+            uids = changes[0].uids
         else:
-            last = self._uids[known - 1]
-            uids = sorted({uid for change in changes for uid in change.uids if uid <= last})
+            uids = sorted({uid for change in changes for uid in change.uids})
+        if len(uids) and uids[-1] > (last := self._uids[known - 1]):
+            uids = uids[: bisect_right(uids, last)]
         if self._told:
-            places = ((uid, snapshot.index(uid)) for uid in uids)
+            places = [(uid, snapshot.index(uid)) for uid in uids]
             uids = [u for u, p in places if p is not None and snapshot.modseqs[p] > self._told.get(u, 0)]
-        return self.fetched(uids)
+        return uids
 
     def _claim_recent(self) -> None:
         """Messages no session was told of are \\Recent here and, unless read-only, here only (RFC 3501 §2.3.2)."""

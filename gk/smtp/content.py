@@ -103,7 +103,8 @@ class Lines:
 
 
 def _adjacent(data: bytes, lines: int, begun: bool) -> bool:
-    """Whether the CR and the LF of each line, known to alternate, stand side by side; `begun`: the first CR came before.
+    """Whether the CR and the LF of each line, known to alternate, stand side by side. `begun`: the first CR came
+    in the piece before.
 
     Counting CRLFs is what takes longest here. Lines of one length, as in base64, need two strides instead.
     """

@@ -115,7 +115,7 @@ class Mailboxes:
             raise NoSuchMailbox("the mailbox was deleted meanwhile")
         messages, unseen, deleted, size, recent, uidnext, uidvalidity, modseq = row
         snapshot = self._snapshots.get(mailbox.id)
-        first = max(recent, snapshot.recent_from) if snapshot else recent
+        first = recent if snapshot is None else max(recent, snapshot.recent_from)
         (count,) = self._db.execute(
             "SELECT count(*) FROM entry WHERE mailbox = ? AND uid >= ?", (mailbox.id, first)
         ).fetchone()

@@ -30,6 +30,7 @@ from gk.store.values import Account
 from gk.tls.certs import Certificates
 
 PASSWORD = "demo-password"
+DIGESTS: dict[str, str] = {}  # made once for all tests
 ALICE, BOB = "alice@example.test", "bob@example.test"
 ALIASES = {
     "sales@example.test": ("alice@example.test", "bob@example.test"),
@@ -207,7 +208,7 @@ async def house(data: Path, *, require_tls: bool = False, **limits: Any) -> Asyn
     bus = Bus()
     async with Store.open(config, bus) as store:
         passwords = Passwords()
-        digest = await passwords.hash(PASSWORD)
+        digest = DIGESTS.get(PASSWORD) or DIGESTS.setdefault(PASSWORD, await passwords.hash(PASSWORD))
         for address in (ALICE, BOB):
             if store.accounts.by_address(address) is None:
                 await store.accounts.add(address, digest)

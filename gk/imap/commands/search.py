@@ -29,7 +29,7 @@ from gk.imap.search_keys import (
 from gk.imap.session import SELECTED
 from gk.store.content import IN_MEMORY
 
-ROWS, CONTENTS = 500, 50  # messages of a slice
+ARRAYS, ROWS, CONTENTS = 20_000, 500, 50  # messages of a slice
 TURN = 0.005  # seconds of work before others have their turn
 IN_LOOP = 64 << 10  # bytes of a message that is searched in the event loop; larger ones go to a thread
 
@@ -119,9 +119,15 @@ class _Searching:
             case Everything():
                 return places
             case HasFlag() | HasKeyword() | Recent() | Numbers() | Modified():
-                test = self._by_array(key)
-                return [p for p in places if test(p)]
+                return await self._by_arrays(self._by_array(key), places)
         return await self._by_rows(*matching.by_row(key), places)
+
+    async def _by_arrays(self, test: Callable[[int], bool], places: Sequence[int]) -> Sequence[int]:
+        found: list[int] = []
+        for start in range(0, len(places), ARRAYS):
+            found += [p for p in places[start : start + ARRAYS] if test(p)]
+            await self._turn()
+        return found
 
     def _by_array(self, key: "HasFlag | HasKeyword | Recent | Numbers | Modified") -> Callable[[int], bool]:
         part, view = self.part, self._view

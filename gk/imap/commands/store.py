@@ -9,6 +9,7 @@ from gk.imap.registry import command
 from gk.imap.reply import Reply, bad, no, ok, uid_set
 from gk.imap.session import SELECTED
 
+UNIT = 10_000  # messages of one commit: what a delivery may have to wait for
 SLICE = 2000  # responses rendered before others have their turn
 
 Mode = Choice["add", "remove", "set"]
@@ -48,7 +49,10 @@ async def _store(c: Conversation, args: Cursor, *, by_uid: bool) -> Reply:
         return bad("there is no message of that number")
     part = view.look(numbers)
     unheard = view.unheard()
-    modified = await c.store.mailboxes.store_flags(c.mailbox, part.uids, mode, flags, unchanged_since)
+    modified: list[int] = []
+    for start in range(0, len(part.uids), UNIT):
+        uids = part.uids[start : start + UNIT]
+        modified += await c.store.mailboxes.store_flags(c.mailbox, uids, mode, flags, unchanged_since)
     if modified:
         refused = set(modified)
         done: Sequence[int] = [n for n, uid in zip(part.numbers, part.uids, strict=True) if uid not in refused]
