@@ -74,7 +74,7 @@ def _field_end(header: bytes, at: int, size: int) -> int:
         stop = header.find(b"\n", stop) + 1
         if stop == 0 or stop >= size:
             return size
-        if header[stop] not in b" \t" or header[at:stop] in (b"\n", b"\r\n"):
+        if header[stop] not in b" \t" or (stop - at <= 2 and header[at:stop] in (b"\n", b"\r\n")):
             return stop
 
 

@@ -220,6 +220,17 @@ async def test_a_large_message_comes_back_byte_for_byte(imap: House) -> None:
     await client.close()
 
 
+async def test_a_header_that_is_too_long_goes_on_in_the_text(imap: House) -> None:
+    client = await Client.login(imap.port, box="INBOX")
+    body = b"Subject: long\r\n" + b"".join(b"X-%d: %b\r\n" % (n, b"y" * 900) for n in range(1300)) + b"\r\ntext\r\n"
+    await client.append(body)
+    (head,) = await client.ok("FETCH 1 BODY.PEEK[HEADER]")
+    (text,) = await client.ok("FETCH 1 BODY.PEEK[TEXT]")
+    parts = [response.partition(b"\r\n")[2].removesuffix(b")\r\n") for response in (head, text)]
+    assert b"".join(parts) == body
+    await client.close()
+
+
 async def test_a_message_cut_short_leaves_nothing(imap: House) -> None:
     client = await Client.login(imap.port, box="INBOX")
     client.send(b"a APPEND INBOX {1000000+}\r\n" + b"x" * 600_000)
