@@ -74,7 +74,7 @@ class Running:
         assert not check or done.returncode == 0, done.stderr
         return done
 
-    def start(self, timeout: float = 20) -> None:
+    def start(self, timeout: float = 20, python: str = sys.executable) -> None:
         """Start it and return once it is ready."""
         with tempfile.TemporaryDirectory(prefix="gk-") as short:  # a socket's path is at most 107 bytes
             told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -82,7 +82,7 @@ class Running:
             told.settimeout(0.2)
             with told, self.log.open("ab") as log:
                 self.process = subprocess.Popen(
-                    [sys.executable, "-m", "gk", "--config", str(self.config), "serve"],
+                    [python, "-m", "gk", "--config", str(self.config), "serve"],
                     env=dict(os.environ) | self.environment | {"NOTIFY_SOCKET": f"{short}/notify"},
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 )  # fmt: skip
