@@ -95,8 +95,13 @@ def _load(config: Config) -> tuple[Loaded, ...]:
         return tuple(_load_one(base / entry.chain, base / entry.key, entry) for entry in config.tls.certificates)
     chain, key = config.data / KEYS / OWN_CHAIN, config.data / KEYS / OWN_KEY
     names = tuple(dict.fromkeys(_ascii(name.lower()) for name in (config.hostname, *config.domains)))
-    if not _still_good(chain, key, names):
-        make(chain, key, names)
+    try:
+        if _still_good(chain, key, names):
+            key.chmod(0o600)  # ours alone, also where a restored copy came with other rights
+            return (_load_one(chain, key, None),)
+    except ConfigError as error:  # nobody vouched for it: a damaged one is made anew
+        log.warning("event=certificate_damaged reason=%s", error)
+    make(chain, key, names)
     return (_load_one(chain, key, None),)
 
 
@@ -213,6 +218,11 @@ def _write(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)  # a certificate that clients were told to trust outlives a power cut
+    finally:
+        os.close(directory)
 
 
 def _ascii(name: str) -> str:

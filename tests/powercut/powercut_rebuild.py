@@ -66,6 +66,8 @@ def main():
     def content(k, dst):
         synced, live = os.path.join(a.mirror, "ino", k), live_path.get(k)
         src = synced if os.path.exists(synced) else None
+        if live and not os.path.isfile(live):
+            live = None  # a socket: nothing of it outlives its process
         if a.model == "random" and live and rnd.random() < 0.5:
             src = live
         n["files"] += 1
