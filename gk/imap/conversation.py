@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -15,6 +16,9 @@ from gk.imap.view import View
 from gk.imap.wire import Event, Literal, Wire
 from gk.store.db import Store
 from gk.store.values import Account, Mailbox
+
+TELL = 256 << 10  # bytes told before they are written
+TURN = 0.005  # seconds of work before others have their turn
 
 
 class Ended(Exception):
@@ -52,7 +56,7 @@ class Link(Protocol):
 class Conversation:
     """One connection as its commands see it."""
 
-    __slots__ = ("_link", "_out", "_release", "_server", "literal", "session", "tag")
+    __slots__ = ("_link", "_out", "_release", "_server", "_told", "_turn_ends", "literal", "session", "tag")
 
     def __init__(self, link: Link, server: "Rooms", session: Session) -> None:
         self._link, self._server = link, server
@@ -60,6 +64,8 @@ class Conversation:
         self.tag = b"*"
         self.literal: Literal | None = None  # the message that ends what there is of the command
         self._out: list[bytes] = []
+        self._told = 0  # bytes in it
+        self._turn_ends = 0.0
         self._release: Callable[[], None] | None = None
 
     # -- rooms
@@ -93,20 +99,32 @@ class Conversation:
 
     def tell(self, *data: bytes) -> None:
         """Untagged data, written with the answer or the next flush."""
-        self._out += [piece for piece in data if piece]
+        for piece in data:
+            if piece:
+                self._out.append(piece)
+                self._told += len(piece)
 
     async def flush(self) -> None:
         """Write what was told, wait while the client is slow, and let others have their turn."""
         if self._out:
-            self._link.write(b"".join(self._out))
-            self._out.clear()
+            self._link.write(self._written())
         await self._link.drained()
         await asyncio.sleep(0)
+        self._turn_ends = time.perf_counter() + TURN
+
+    async def breathe(self) -> None:
+        """Flush if much waits to be written or others waited for long; to be called often, costs nothing then."""
+        if self._told > TELL or time.perf_counter() > self._turn_ends:
+            await self.flush()
+
+    async def drained(self) -> None:
+        """Wait while the client is slow."""
+        await self._link.drained()
 
     def answer(self, reply: Reply) -> None:
         """Write everything told and the tagged reply."""
-        self._link.write(b"".join(self._out) + reply.render(self.tag))
-        self._out.clear()
+        self._out.append(reply.render(self.tag))
+        self._link.write(self._written())
 
     async def finish(self, reply: Reply, *, expunges: bool) -> None:
         """Write everything told, the news of the selected mailbox, and the tagged reply; raise Ended if it is gone."""
@@ -123,8 +141,16 @@ class Conversation:
 
     def write_now(self, data: bytes) -> None:
         """Write at once, for continuation requests and for news while idling."""
-        self._link.write(b"".join(self._out) + data if self._out else data)
+        if self._out:
+            self._out.append(data)
+            data = self._written()
+        self._link.write(data)
+
+    def _written(self) -> bytes:
+        data = b"".join(self._out)
         self._out.clear()
+        self._told = 0
+        return data
 
     # -- listening
 

@@ -13,8 +13,6 @@ from gk.message import header, section, table
 from gk.message.date import format_internal
 from gk.message.part import Part
 
-WHOLE_HEADER = 1 << 20  # a stored header of that size may be cut: then the message itself is read
-
 COLUMNS = {  # what an item needs of the store's rows
     b"INTERNALDATE": "internaldate",
     b"RFC822.SIZE": "size",

@@ -5,7 +5,8 @@ commands only.
 """
 
 import asyncio
-import logging
+import contextlib
+import socket
 import ssl
 from collections.abc import Callable
 
@@ -13,17 +14,13 @@ from gk import __version__, metrics
 from gk.accounts.limits import Gate, Pass
 from gk.accounts.login import Logins
 from gk.config import Limits
-from gk.errors import GkError
-from gk.imap import registry, reply
-from gk.imap.conversation import Conversation, Ended, Sessions, TooManySessions
-from gk.imap.grammar import BadMailboxName, BadSyntax, Cursor
-from gk.imap.search_keys import BadCharset
-from gk.imap.session import FRESH, Session
-from gk.imap.wire import Bounds, Command, Continue, Event, Fault, Literal, Wire
+from gk.imap import registry
+from gk.imap.conversation import Conversation, Ended, Sessions
+from gk.imap.dispatch import Dispatch
+from gk.imap.session import Session
+from gk.imap.wire import Bounds, Event, Fault, Wire
 from gk.net.listener import Listener
 from gk.store.db import Store
-
-log = logging.getLogger(__name__)
 
 UNREAD = 64 << 10  # bytes that wait while a command runs, before the connection is no longer read
 UNSENT = 256 << 10  # bytes the client has not read, before its command waits
@@ -88,7 +85,6 @@ class Connection(asyncio.Protocol):
         self._bye: str | None = None  # why the session is to end at the next safe point
         self._full = self._held = False  # writing, reading paused
         self._on_writable: Callable[[], None] | None = None
-        self._bad = self._commands = 0
 
     # -- asyncio.Protocol
 
@@ -98,6 +94,9 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self.peer = (transport.get_extra_info("peername") or ("",))[0]
+        # asyncio does so only for sockets whose protocol number it can see; Nagle would hold answers back for 40 ms.
+        with contextlib.suppress(OSError):  # gone already
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._pass = server.gate.admit(self.peer)
         if self._pass is None or server.before_login >= limits.connections_before_login:
             metrics.refused.labels("imap", "connections").inc()
@@ -167,12 +166,12 @@ class Connection(asyncio.Protocol):
 
     async def serve(self) -> None:
         """Greet, answer one command after the other, say goodbye."""
-        conversation = self._conversation
+        conversation, dispatch = self._conversation, Dispatch(self._conversation)
         try:
             capabilities = registry.capabilities(self._session)
             self.write(f"* OK [CAPABILITY {capabilities}] {self._server.hostname} GK {__version__}\r\n".encode())
             while not self._session.ending:
-                await self._turn(await self.event())
+                await dispatch.take(await self.event(), self.wire)
         except Ended as end:
             if end.args and not self._lost:
                 self.write(f"* BYE {end}\r\n".encode())
@@ -288,96 +287,3 @@ class Connection(asyncio.Protocol):
         self._deadline = self._loop.time() + self._server.limits.idle_minutes * 60
         self._timer.cancel()
         self._timer = self._loop.call_at(self._deadline, self._tick)
-
-    # -- commands
-
-    async def _turn(self, event: Event) -> None:
-        conversation = self._conversation
-        match event:
-            case Continue(data=data):
-                if not self._session.may_log_in and _name(data) == b"LOGIN":
-                    self.wire.abandon()  # the password must not come in clear
-                    await self._command(data)
-                else:
-                    self.write(b"+ OK\r\n")
-            case Fault(tag=tag, text=text, fatal=fatal):
-                conversation.tag = tag
-                conversation.answer(reply.bad(text))
-                if fatal:
-                    raise Ended(text)
-                self._count_bad()
-            case Command(data=data) | Literal(data=data):
-                conversation.literal = event if isinstance(event, Literal) else None
-                await self._command(data)
-                self.wire.abandon()
-
-    async def _command(self, data: bytes) -> None:
-        """Answer one command."""
-        conversation, session = self._conversation, self._session
-        conversation.tag = b"*"
-        self._commands += 1
-        if session.state is FRESH and self._commands > self._server.limits.login_commands:
-            raise Ended("too many commands before login")
-        cursor = Cursor(data)
-        command: registry.Command | None = None
-        answer: reply.Reply | None
-        try:
-            conversation.tag = cursor.tag()
-            cursor.space()
-            command = _find(cursor)
-            if not session.state & command.when:
-                raise BadSyntax(_not_now(command, session))
-            answer = await command.run(conversation, cursor)
-        except BadMailboxName as error:
-            answer = reply.no(str(error), "CANNOT")
-        except BadCharset as error:
-            answer = reply.no(str(error), "BADCHARSET (UTF-8 US-ASCII)")
-        except BadSyntax as error:
-            answer = reply.bad(str(error))
-        except TooManySessions as error:
-            answer = reply.no(str(error), "LIMIT")
-        except GkError as error:
-            answer = reply.refusal(error)
-        except (Ended, ConnectionError):
-            raise
-        except Exception:  # the one net under a command: the session goes on
-            log.exception("event=imap_command_failed command=%s", command.name if command else "?")
-            answer = reply.no("something went wrong here; the log of the server tells more", "SERVERBUG")
-        if answer is not None:
-            await conversation.finish(answer, expunges=command is None or command.expunges)
-            if answer.status == "BAD":
-                self._count_bad()
-        await self.drained()
-
-    def _count_bad(self) -> None:
-        self._bad += 1
-        if self._bad >= self._server.limits.bad_commands:
-            raise Ended("too many bad commands")
-
-
-def _find(cursor: Cursor) -> registry.Command:
-    name = cursor.word()
-    if name == b"UID":
-        cursor.space()
-        name += b" " + cursor.word()
-    command = registry.find(name)
-    if command is None:
-        raise BadSyntax("an unknown command")
-    return command
-
-
-def _name(data: bytes) -> bytes:
-    """The command's name in an unfinished command."""
-    try:
-        cursor = Cursor(data)
-        cursor.tag()
-        cursor.space()
-        return cursor.word()
-    except BadSyntax:
-        return b""
-
-
-def _not_now(command: registry.Command, session: Session) -> str:
-    if session.state is FRESH:
-        return "log in first"
-    return "no mailbox is selected" if command.when & ~FRESH else "not after login"

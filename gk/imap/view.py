@@ -1,6 +1,6 @@
 """What one session was told of its mailbox: the sequence numbers it uses, and the news it has not heard.
 
-The mailbox itself is a snapshot shared by all sessions. A view is a reference to the snapshot's array of uids and
+The mailbox itself is one snapshot for all sessions. A view is a reference to the snapshot's array of uids and
 how many of them were told; it costs nothing while the session is in step (RFC 3501 §2.3.1.2, §7.4.1).
 """
 

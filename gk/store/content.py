@@ -72,7 +72,7 @@ class Contents:
         missing = list(uids)
         for attempt in range(TRIES):
             rows = self._db.execute(
-                "SELECT e.uid, e.message, e.date, e.filed, e.flags, m.size, m.crc, m.spool, b.account, b.directory"
+                "SELECT e.uid, e.message, e.date, e.filed, e.flags, m.size, m.crc, m.spool, b.directory"
                 " FROM entry e JOIN message m ON m.id = e.message JOIN mailbox b ON b.id = e.mailbox"
                 " WHERE e.mailbox = ? AND e.uid IN (SELECT value FROM json_each(?))",
                 (mailbox.id, json.dumps(missing)),
@@ -97,7 +97,7 @@ class Contents:
             body = self._db.execute("SELECT content FROM journal WHERE message = ?", (message,)).fetchone()
             if body is not None:
                 return _checked(Content(body[0], None, size), crc)
-            paths = [self._data / "spool" / spool] if spool else []
+            paths = [f"{self._data}/spool/{spool}"] if spool else []
             content = await asyncio.to_thread(_open_first, [*paths, *self._filed(message)], size, crc)
             if content is not None:
                 return content
@@ -107,27 +107,25 @@ class Contents:
     async def _open(
         self,
         mailbox: Mailbox,
-        rows: list[tuple[int, int, int, int | None, int, int, int, str | None, int, str]],
+        rows: list[tuple[int, int, int, int | None, int, int, int, str | None, str]],
         found: dict[int, Content],
     ) -> list[int]:
         letters = maildir.Letters(self._db, mailbox.id)
-        files: list[tuple[int, list[Path], int, int]] = []
-        for uid, message, date, filed, flags, size, crc, spool, account, directory in rows:
+        files: list[tuple[int, list[str], int, int]] = []
+        root = str(maildir.account_path(self._data, mailbox.account))
+        for uid, message, date, filed, flags, size, crc, spool, directory in rows:
             body = None
             if filed is None:
                 body = self._db.execute("SELECT content FROM journal WHERE message = ?", (message,)).fetchone()
             if body is not None:
                 found[uid] = _checked(Content(body[0], None, size), crc)
                 continue
-            paths: list[Path] = []
-            if spool is not None:
-                paths.append(self._data / "spool" / spool)
+            paths = [f"{self._data}/spool/{spool}"] if spool is not None else []
             if filed is not None:
-                folder = maildir.account_path(self._data, abs(account)) / directory / "cur"
-                stem = maildir.stem(date, message, uid, size)
-                paths.append(folder / (stem + letters.of(filed)))
+                stem = f"{root}/{directory}/cur/{maildir.stem(date, message, uid, size)}"
+                paths.append(stem + letters.of(filed))
                 if flags != filed:
-                    paths.append(folder / (stem + letters.of(flags)))
+                    paths.append(stem + letters.of(flags))
             else:
                 paths += self._filed(message)
             files.append((uid, paths, size, crc))
@@ -139,8 +137,8 @@ class Contents:
                 found[uid] = content
         return [uid for (uid, *_), content in zip(files, opened, strict=True) if content is None]
 
-    def _filed(self, message: int) -> list[Path]:
-        return [folder / "cur" / name for folder, name, _ in filed(self._db, self._data, message)]
+    def _filed(self, message: int) -> list[str]:
+        return [f"{folder}/cur/{name}" for folder, name, _ in filed(self._db, self._data, message)]
 
 
 def filed(db: sqlite3.Connection, data: Path, message: int) -> list[tuple[Path, str, str]]:
@@ -165,7 +163,7 @@ def filed(db: sqlite3.Connection, data: Path, message: int) -> list[tuple[Path, 
     return out
 
 
-def _open_first(paths: list[Path], size: int, crc: int) -> Content | None:
+def _open_first(paths: list[str], size: int, crc: int) -> Content | None:
     for path in paths:
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -173,20 +171,27 @@ def _open_first(paths: list[Path], size: int, crc: int) -> Content | None:
             continue
         except OSError as error:
             raise Unavailable(f"a message file cannot be opened: {error.strerror}") from None
-        if os.fstat(fd).st_size != size:
-            os.close(fd)
-            raise Damaged("a message file has another size than when it was stored")
         if size > IN_MEMORY:
-            return _checked(Content(None, fd, size), crc)
+            content = Content(None, fd, size)
+            if os.fstat(fd).st_size != size:
+                content.close()
+                raise Damaged("a message file has another size than when it was stored")
+            return _checked(content, crc)
         try:
-            return _checked(Content(os.read(fd, size), None, size), crc)
+            data = os.read(fd, size + 1)
         finally:
             os.close(fd)
+        if len(data) != size:
+            raise Damaged("a message file has another size than when it was stored")
+        return _checked(Content(data, None, size), crc)
     return None
 
 
 def _checked(content: Content, crc: int) -> Content:
-    actual, start = 0, 0
+    if content.size <= IN_MEMORY:
+        actual, start = zlib.crc32(content.read()), content.size
+    else:
+        actual, start = 0, 0
     while start < content.size:
         piece = content.read(start, SLICE)
         actual = zlib.crc32(piece, actual)

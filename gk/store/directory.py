@@ -8,7 +8,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from gk.errors import ConfigError
+from gk.errors import BrokenDatabase, ConfigError, InUse
 from gk.store.filer import sync_directory
 from gk.store.schema import MIGRATIONS, VERSION
 
@@ -34,7 +34,7 @@ def lock(data: Path) -> int:
         os.close(fd)
         if error.errno not in (errno.EAGAIN, errno.EACCES):
             raise ConfigError(f"{data}: cannot be locked: {error.strerror}") from None
-        raise ConfigError(
+        raise InUse(
             f"{data} is in use by another gk (process {owner}); stop it first, or use its own commands"
         ) from None
     os.ftruncate(fd, 0)
@@ -69,7 +69,9 @@ def prepare(data: Path) -> None:
     except sqlite3.DatabaseError as error:
         name = getattr(error, "sqlite_errorname", "")
         if name in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
-            raise ConfigError(f"{path} is damaged ({error}); «gk reindex» rebuilds it from the message files") from None
+            raise BrokenDatabase(
+                f"{path} is damaged ({error}); «gk reindex» rebuilds it from the message files"
+            ) from None
         raise ConfigError(f"{path}: {error}") from None
     if fresh:
         path.chmod(0o600)

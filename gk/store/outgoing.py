@@ -7,9 +7,9 @@ leaves the queue in the transaction that records its last recipient, together wi
 import json
 import sqlite3
 import time
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gk import metrics
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gk.store.db import Store
 
 PENDING, SENDING, SENT, FAILED, BOUNCED = "pending", "sending", "sent", "failed", "bounced"
+WINDOW = 1000  # due recipients looked at for one claim: a full queue is claimed from in bounded time
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class ClaimedRecipient:
     notify: str | None
     orcpt: str | None
     attempts: int
+    last_attempt: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,6 @@ class Claim:
     envid: str | None
     ret: str | None
     created: float
-    warned: bool
     domain: str
     recipients: tuple[ClaimedRecipient, ...]
 
@@ -147,32 +148,31 @@ class Outgoing:
 
     # --- the runner's side --------------------------------------------------------------------------------------------
 
-    async def recover(self) -> None:
-        """What was being sent when the process died is pending again."""
-        await self._commits.do(
-            lambda db, facts: db.execute(
-                "UPDATE outgoing_recipient SET status = ? WHERE status = ?", (PENDING, SENDING)
-            )
-        )
+    async def recover(self, now: float, longest: float) -> None:
+        """What was being sent when the process died is pending again; nothing is due later than `longest` from now.
 
-    def next_due(self, busy: Collection[str] = ()) -> float | None:
-        """When the next recipient falls due (epoch), domains in `busy` apart."""
-        row = self._db.execute(
-            "SELECT min(r.due) FROM outgoing_recipient r JOIN outgoing q ON q.id = r.outgoing"
-            " WHERE r.status = 'pending' AND q.held = 0 AND r.domain NOT IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(busy)),),
-        ).fetchone()
-        return None if row[0] is None else float(row[0])
+        The clock may have been wrong when the due times were written.
+        """
+        await self._commits.do(lambda db, facts: _recover(db, now, now + longest))
 
-    async def claim(self, now: float, limit: int, busy: Collection[str] = ()) -> list[Claim]:
-        """Up to `limit` due message-and-domain pairs, urgent first, marked sending; none of the `busy` domains."""
-        return await self._commits.do(lambda db, facts: _claim(db, now, limit, busy))
+    def newest(self) -> int:
+        """The id of the last message queued that is still there, 0 in an empty queue."""
+        row = self._db.execute("SELECT max(id) FROM outgoing").fetchone()
+        return int(row[0] or 0)
 
-    async def record(
-        self, queue_id: int, outcomes: Sequence[Outcome], reports: Sequence[Report] = (), *, warned: bool = False
-    ) -> bool:
-        """Write down an attempt and store the reports about it; true when the message left the queue."""
-        now, keywords = time.time(), self._store.limits.keywords
+    async def claim(
+        self, now: float, limit: int, at: Mapping[str, int], share: int
+    ) -> tuple[list[Claim], float | None]:
+        """Up to `limit` due message-and-domain pairs, urgent first, marked sending; where none is, the next due time.
+
+        `at` counts what is under way by domain; no domain gets more than `share` with it.
+        """
+        counts = dict(at)
+        return await self._commits.do(lambda db, facts: _claim(db, now, limit, counts, share))
+
+    async def record(self, queue_id: int, outcomes: Sequence[Outcome], reports: Sequence[Report], now: float) -> bool:
+        """Write down an attempt made at `now`, store the reports about it; true when the message left the queue."""
+        keywords = self._store.limits.keywords
 
         def work(db: sqlite3.Connection, facts: list[Fact]) -> bool:
             db.executemany(
@@ -182,126 +182,148 @@ class Outgoing:
             )
             for report in reports:
                 entries.deliver(db, facts, report.arrival, report.recipients, int(now), keywords)
-            if warned:
-                db.execute("UPDATE outgoing SET warned = 1 WHERE id = ?", (queue_id,))
             if db.execute(
                 "SELECT 1 FROM outgoing_recipient WHERE outgoing = ? AND status IN ('pending', 'sending')", (queue_id,)
             ).fetchone():
                 return False
-            _drop(db, queue_id)
-            return True
+            return _drop(db, queue_id)
 
         finished = await self._store.keep_all([r.arrival for r in reports], work)
         if finished:
             self._counted(-1)
-            await self._tidy()
+            self._store.filer.wake()
         return finished
 
-    async def shift(self, seconds: float) -> None:
-        """The clock jumped: move what is due, and what is aged, with it."""
-        await self._commits.do(lambda db, facts: _shift(db, seconds))
+    async def shift(self, seconds: float, newest: int) -> None:
+        """The clock jumped: move the times of messages queued before it, up to the id `newest`, with it."""
+        await self._commits.do(lambda db, facts: _shift(db, seconds, newest))
 
     # --- the person's side --------------------------------------------------------------------------------------------
 
-    def list(self, queue_id: int | None = None) -> list[dict[str, Any]]:
-        """The queue, or one message of it, with its recipients; oldest first."""
-        items = []
-        for row in self._db.execute(
+    def list(self, *, after: int = 0, limit: int = 1000, queue_id: int | None = None) -> list[dict[str, Any]]:
+        """So many messages of the queue with ids above `after`, oldest first, or one; each with its recipients."""
+        rows = self._db.execute(
             "SELECT q.id, q.sender, q.origin, q.held, q.created, m.size, q.message FROM outgoing q"
-            " JOIN message m ON m.id = q.message WHERE ? IS NULL OR q.id = ? ORDER BY q.id",
-            (queue_id, queue_id),
-        ).fetchall():
-            recipients = self._db.execute(
-                "SELECT address, status, attempts, due, last_attempt, reply, remote FROM outgoing_recipient"
-                " WHERE outgoing = ? ORDER BY no",
-                (row[0],),
-            ).fetchall()
-            keys = ("address", "status", "attempts", "due", "last_attempt", "reply", "remote")
+            " JOIN message m ON m.id = q.message WHERE q.id > ? AND (? IS NULL OR q.id = ?) ORDER BY q.id LIMIT ?",
+            (after, queue_id, queue_id, limit),
+        ).fetchall()
+        items: dict[int, dict[str, Any]] = {}
+        for row in rows:
             item = dict(zip(("id", "sender", "origin", "held", "created", "size", "message"), row, strict=True))
             item["held"] = bool(item["held"])
-            item["recipients"] = [dict(zip(keys, r, strict=True)) for r in recipients]
-            items.append(item)
-        return items
+            item["recipients"] = []
+            items[item["id"]] = item
+        keys = ("address", "status", "attempts", "due", "last_attempt", "reply", "remote")
+        for number, *values in self._db.execute(
+            "SELECT outgoing, address, status, attempts, due, last_attempt, reply, remote FROM outgoing_recipient"
+            " WHERE outgoing IN (SELECT value FROM json_each(?)) ORDER BY outgoing, no",
+            (json.dumps([*items]),),
+        ):
+            items[number]["recipients"].append(dict(zip(keys, values, strict=True)))
+        return [*items.values()]
+
+    @property
+    def count(self) -> int:
+        """Messages in the queue."""
+        return self._count
 
     def get(self, queue_id: int) -> dict[str, Any]:
         """One message; raises NoSuchQueueItem."""
-        items = self.list(queue_id)
+        items = self.list(queue_id=queue_id)
         if not items:
             raise NoSuchQueueItem(f"no message {queue_id} in the queue; «gk queue list» shows what is there")
         return items[0]
 
     async def hold(self, queue_id: int, held: bool) -> None:
         """Keep a message from being sent, or let it go."""
-        self.get(queue_id)
-        await self._commits.do(
-            partial(_poke, queue_id, "UPDATE outgoing SET held = ? WHERE id = ?", (int(held), queue_id))
-        )
+        await self._poke(queue_id, "UPDATE outgoing SET held = ? WHERE id = ?", (int(held), queue_id))
 
     async def retry(self, queue_id: int) -> None:
-        """Make the open recipients of a message due now."""
-        self.get(queue_id)
-        now = time.time()
-        await self._commits.do(
-            partial(
-                _poke,
-                queue_id,
-                "UPDATE outgoing_recipient SET due = ? WHERE outgoing = ? AND status = 'pending'",
-                (now, queue_id),
-            )
-        )
+        """Make the open recipients of a message due now, whatever the clock says."""
+        statement = "UPDATE outgoing_recipient SET due = 0 WHERE outgoing = ? AND status = 'pending'"
+        await self._poke(queue_id, statement, (queue_id,))
 
     async def remove(self, queue_id: int) -> None:
         """Take a message out of the queue; nobody is told."""
         self.get(queue_id)
-        await self._commits.do(lambda db, facts: _drop(db, queue_id))
-        self._counted(-1)
-        await self._tidy()
+        if await self._commits.do(lambda db, facts: _drop(db, queue_id)):
+            self._counted(-1)
+            self._store.filer.wake()
 
-    async def _tidy(self) -> None:
-        self._store.filer.wake()
+    async def _poke(self, queue_id: int, statement: str, values: tuple[object, ...]) -> None:
+        """Change a message and have the runner look again."""
+        self.get(queue_id)
+
+        def work(db: sqlite3.Connection, facts: list[Fact]) -> None:
+            db.execute(statement, values)
+            facts.append(Queued(queue_id))
+
+        await self._commits.do(work)
 
 
-def _claim(db: sqlite3.Connection, now: float, limit: int, busy: Collection[str]) -> list[Claim]:
-    pairs = db.execute(
-        "SELECT r.outgoing, r.domain FROM outgoing_recipient r JOIN outgoing q ON q.id = r.outgoing"
-        " WHERE r.status = 'pending' AND r.due <= ? AND q.held = 0"
-        " AND r.domain NOT IN (SELECT value FROM json_each(?))"
-        " GROUP BY r.outgoing, r.domain ORDER BY q.priority DESC, min(r.due) LIMIT ?",
-        (now, json.dumps(list(busy)), limit),
+def _recover(db: sqlite3.Connection, now: float, latest: float) -> None:
+    db.execute("UPDATE outgoing_recipient SET status = 'pending' WHERE status = 'sending'")
+    db.execute("UPDATE outgoing_recipient SET due = ? WHERE status = 'pending' AND due > ?", (latest, latest))
+    db.execute("UPDATE outgoing SET created = ? WHERE created > ?", (now, now))
+
+
+def _claim(
+    db: sqlite3.Connection, now: float, limit: int, at: dict[str, int], share: int
+) -> tuple[list[Claim], float | None]:
+    busy = json.dumps([domain for domain, count in at.items() if count >= share])
+    ready = db.execute(
+        "SELECT * FROM (SELECT r.outgoing, r.domain, q.priority, r.due FROM outgoing_recipient r"
+        " JOIN outgoing q ON q.id = r.outgoing WHERE r.status = 'pending' AND r.due <= ? AND q.held = 0"
+        " AND r.domain NOT IN (SELECT value FROM json_each(?)) ORDER BY r.due LIMIT ?)"
+        " ORDER BY priority DESC, due, outgoing",
+        (now, busy, WINDOW),
     ).fetchall()
-    claims = []
-    for queue_id, domain in pairs:
-        recipients = db.execute(
-            "UPDATE outgoing_recipient SET status = 'sending' WHERE outgoing = ? AND domain = ? AND status = 'pending'"
-            " AND due <= ? RETURNING no, address, notify, orcpt, attempts",
-            (queue_id, domain, now),
-        ).fetchall()
-        message, size, account, sender, envid, ret, created, warned = db.execute(
-            "SELECT q.message, m.size, q.account, q.sender, q.envid, q.ret, q.created, q.warned FROM outgoing q"
-            " JOIN message m ON m.id = q.message WHERE q.id = ?",
-            (queue_id,),
-        ).fetchone()
-        claimed = tuple(ClaimedRecipient(*r) for r in sorted(recipients))
-        claims.append(
-            Claim(queue_id, message, size, account, sender, envid, ret, created, bool(warned), domain, claimed)
-        )
-    return claims
+    counts = Counter(at)
+    chosen: dict[tuple[int, str], None] = {}
+    for queue_id, domain, _, _ in ready:
+        if len(chosen) < limit and (queue_id, domain) not in chosen and counts[domain] < share:
+            counts[domain] += 1
+            chosen[queue_id, domain] = None
+    if chosen:
+        return [_mark(db, queue_id, domain, now) for queue_id, domain in chosen], None
+    row = db.execute(
+        "SELECT r.due FROM outgoing_recipient r JOIN outgoing q ON q.id = r.outgoing"
+        " WHERE r.status = 'pending' AND q.held = 0 AND r.domain NOT IN (SELECT value FROM json_each(?))"
+        " ORDER BY r.due LIMIT 1",
+        (busy,),
+    ).fetchone()
+    return [], row[0] if row else None
 
 
-def _drop(db: sqlite3.Connection, queue_id: int) -> None:
+def _mark(db: sqlite3.Connection, queue_id: int, domain: str, now: float) -> Claim:
+    recipients = db.execute(
+        "UPDATE outgoing_recipient SET status = 'sending' WHERE outgoing = ? AND domain = ? AND status = 'pending'"
+        " AND due <= ? RETURNING no, address, notify, orcpt, attempts, last_attempt",
+        (queue_id, domain, now),
+    ).fetchall()
+    message, size, account, sender, envid, ret, created = db.execute(
+        "SELECT q.message, m.size, q.account, q.sender, q.envid, q.ret, q.created FROM outgoing q"
+        " JOIN message m ON m.id = q.message WHERE q.id = ?",
+        (queue_id,),
+    ).fetchone()
+    claimed = tuple(ClaimedRecipient(*r) for r in sorted(recipients))
+    return Claim(queue_id, message, size, account, sender, envid, ret, created, domain, claimed)
+
+
+def _drop(db: sqlite3.Connection, queue_id: int) -> bool:
+    """Take a message out of the queue; false when it was gone already."""
     row = db.execute("DELETE FROM outgoing WHERE id = ? RETURNING message", (queue_id,)).fetchone()
     if row is None:
-        return
+        return False
     db.execute("DELETE FROM outgoing_recipient WHERE outgoing = ?", (queue_id,))
     entries.forget(db, [row[0]])
     entries.unspool(db, settle(db, row[0]))
+    return True
 
 
-def _shift(db: sqlite3.Connection, seconds: float) -> None:
-    db.execute("UPDATE outgoing_recipient SET due = due + ? WHERE status = 'pending'", (seconds,))
-    db.execute("UPDATE outgoing SET created = created + ?", (seconds,))
-
-
-def _poke(queue_id: int, statement: str, values: tuple[object, ...], db: sqlite3.Connection, facts: list[Fact]) -> None:
-    db.execute(statement, values)
-    facts.append(Queued(queue_id))  # the runner looks again
+def _shift(db: sqlite3.Connection, seconds: float, newest: int) -> None:
+    db.execute(
+        "UPDATE outgoing_recipient SET due = due + ?, last_attempt = last_attempt + ? WHERE outgoing <= ?",
+        (seconds, seconds, newest),
+    )
+    db.execute("UPDATE outgoing SET created = created + ? WHERE id <= ?", (seconds, newest))

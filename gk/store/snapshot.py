@@ -4,6 +4,7 @@ Arrivals are appended in place, an expunge replaces the arrays: a session that k
 the mailbox as it was when it last looked, and shares the memory while it is in step.
 """
 
+import itertools
 from array import array
 from bisect import bisect_left
 from collections import deque
@@ -92,6 +93,7 @@ class Snapshot:
         self._rendered: dict[int, bytes] = {}
         self._log: deque[tuple[int, Change]] = deque()
         self._logged = 0
+        self._all_seen_below = 0  # an index, so that each SELECT need not look from the start
         self._forgotten = 0  # the version up to which changes are no longer in the log
 
     def __len__(self) -> int:
@@ -106,7 +108,8 @@ class Snapshot:
         """What happened since `version`, oldest first; None when that is too long ago."""
         if version < self._forgotten:
             return None
-        return [change for at, change in self._log if at > version]
+        recent = itertools.takewhile(lambda entry: entry[0] > version, reversed(self._log))
+        return [change for _, change in recent][::-1]
 
     def words(self, value: int) -> frozenset[str]:
         """The keywords in a flags value."""
@@ -126,9 +129,12 @@ class Snapshot:
 
     def unseen_first(self) -> int | None:
         """Where the first message without \\Seen stands."""
-        for i, value in enumerate(self.flags):
-            if not value & SEEN:
+        flags = self.flags
+        for i in range(self._all_seen_below, len(flags)):
+            if not flags[i] & SEEN:
+                self._all_seen_below = i
                 return i
+        self._all_seen_below = len(flags)
         return None
 
     # --- committed changes, in commit order, applied by the store only
@@ -151,6 +157,8 @@ class Snapshot:
                     i = self.index(uid)
                     if i is not None:
                         self.flags[i], self.modseqs[i] = value, fact.modseq
+                        if not value & SEEN:
+                            self._all_seen_below = min(self._all_seen_below, i)
                 change = Flagged(tuple(uids))
             case ExpungedFact(uids=uids):
                 self._cut(uids)
@@ -167,6 +175,8 @@ class Snapshot:
             modseqs += self.modseqs[start:place]
             start = place + 1
         self.uids, self.flags, self.modseqs = uids, flags, modseqs
+        if places:
+            self._all_seen_below = min(self._all_seen_below, places[0])
 
     def _note(self, change: Change) -> None:
         self.version += 1

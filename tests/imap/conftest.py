@@ -83,6 +83,7 @@ async def house(
                 yield House(port, store, server, listener)
         finally:
             await Client.close_all()
+            sock.close()
 
 
 @pytest.fixture(scope="session")

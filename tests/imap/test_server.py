@@ -231,6 +231,27 @@ async def test_a_header_that_is_too_long_goes_on_in_the_text(imap: House) -> Non
     await client.close()
 
 
+async def test_hundreds_of_sections_hold_nobody(imap: House) -> None:
+    client, other = await Client.login(imap.port, box="INBOX"), await Client.login(imap.port)
+    body = b"Subject: x\r\n" + b"X-Long: " + b"y" * 200_000 + b"\r\n\r\n" + b"text\r\n" * 5000
+    for _ in range(20):
+        await client.append(body)
+    texts = (f"BODY.PEEK[TEXT]<{n}.20000>" for n in range(100))
+    headers = (f"BODY.PEEK[HEADER]<{n}.20000>" for n in range(99))
+    fetching = asyncio.ensure_future(client.ok(f"FETCH 1:* ({' '.join([*texts, *headers])})"))
+    worst = 0.0
+    while not fetching.done():
+        began = time.perf_counter()
+        await other.ok("NOOP")
+        worst = max(worst, time.perf_counter() - began)
+    assert worst < 0.25
+    responses = await fetching
+    assert len(responses) == 20 and all(len(response) > 199 * 20_000 for response in responses)
+    assert b"BODY[TEXT]<1> {20000}\r\next\r\n" in responses[0] and b"BODY[HEADER]<1> {20000}\r\nubject" in responses[0]
+    await client.close()
+    await other.close()
+
+
 async def test_a_message_cut_short_leaves_nothing(imap: House) -> None:
     client = await Client.login(imap.port, box="INBOX")
     client.send(b"a APPEND INBOX {1000000+}\r\n" + b"x" * 600_000)

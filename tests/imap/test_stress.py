@@ -17,14 +17,14 @@ KINDS = ["append", "append", "fetch", "fetch", "store", "delete", "noop", "searc
 class Mirror:
     """A client and its idea of the mailbox: the uid of each message number, None where it has not asked."""
 
-    def __init__(self, client: Client, seed: int) -> None:
-        self.client, self.random = client, random.Random(seed)
+    def __init__(self, client: Client, chance: int) -> None:
+        self.client, self.random = client, random.Random(chance)
         self.uids: list[int | None] = []
         self.knows_work = False
 
     @classmethod
-    async def open(cls, port: int, seed: int) -> "Mirror":
-        mirror = cls(await Client.login(port), seed)
+    async def open(cls, port: int, chance: int) -> "Mirror":
+        mirror = cls(await Client.login(port), chance)
         await mirror.say("SELECT INBOX")
         return mirror
 
@@ -109,9 +109,9 @@ class Mirror:
         return responses[-1]
 
 
-@pytest.mark.parametrize("seed", range(3))
-async def test_numbers_hold_while_everybody_works(imap: House, seed: int) -> None:
-    mirrors = [await Mirror.open(imap.port, seed * 10 + n) for n in range(5)]
+@pytest.mark.parametrize("chance", range(3))
+async def test_numbers_hold_while_everybody_works(imap: House, chance: int) -> None:
+    mirrors = [await Mirror.open(imap.port, chance * 10 + n) for n in range(5)]
 
     async def work(mirror: Mirror) -> None:
         for count in range(60):

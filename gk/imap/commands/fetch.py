@@ -13,6 +13,7 @@ from gk.imap import fetch_items, fetched
 from gk.imap.conversation import Conversation
 from gk.imap.fetch_items import Fetch, Item, Section
 from gk.imap.grammar import Cursor
+from gk.imap.pace import Pace
 from gk.imap.registry import announce, command
 from gk.imap.reply import Reply, bad, no, ok
 from gk.imap.session import SELECTED
@@ -21,7 +22,8 @@ from gk.message.part import Part
 from gk.store.content import IN_MEMORY, Content
 from gk.store.values import SEEN, Flags
 
-ARRAY_SLICE, ROW_SLICE, CONTENT_SLICE = 2000, 500, 100  # messages
+ARRAY_SLICE, FIRST_ROWS, ROW_SLICE, CONTENT_SLICE = 2000, 64, 500, 100  # messages
+HEADER_SECTIONS = 10  # of one FETCH that are taken from the index for a whole slice
 CONTENT_BYTES = 2 << 20  # of the messages read at once
 PIECE = 256 << 10  # bytes of a large message in memory
 
@@ -69,11 +71,14 @@ class _Fetching:
         self._sees = wanted.sees and not c.view.read_only
         self._contents = [i for i in wanted.items if isinstance(i, Section) and not fetched.from_header(i)]
         self._headers = [i for i in wanted.items if isinstance(i, Section) and fetched.from_header(i)]
+        if len(self._headers) > HEADER_SECTIONS:  # then message by message
+            self._contents += self._headers
+            self._headers = []
         plain: list[Item] = [i for i in wanted.items if not isinstance(i, Section)]
         self._items: list[Item] = [*plain, *self._headers]
         self._template = fetched.template(self._items)
         columns = {fetched.COLUMNS[i] for i in plain if isinstance(i, bytes) and i in fetched.COLUMNS}
-        if self._headers or any(not s.path and s.text == "TEXT" for s in self._contents):
+        if self._headers or any(not s.path and s.text for s in self._contents):
             columns.add("header")
         if any(s.path for s in self._contents):
             columns.add("parts")
@@ -83,10 +88,12 @@ class _Fetching:
 
     async def run(self, numbers: Sequence[int]) -> bool:
         """Answer for these messages; whether all of them were there."""
-        size = CONTENT_SLICE if self._contents else ROW_SLICE if self._columns else ARRAY_SLICE
-        complete = True
-        for start in range(0, len(numbers), size):
-            part = self._view.look(numbers[start : start + size])
+        most = CONTENT_SLICE if self._contents else ROW_SLICE if self._columns else ARRAY_SLICE
+        pace = Pace(FIRST_ROWS if self._columns else most, most)
+        complete, start = True, 0
+        while start < len(numbers):
+            part = self._view.look(numbers[start : start + pace.count])
+            start += pace.count
             seen: frozenset[int] = frozenset()
             if self._sees:
                 seen = await self._see(part)
@@ -97,7 +104,9 @@ class _Fetching:
             if self._contents:
                 await self._with_contents(part, rows, seen)
             else:
-                self._c.tell(self._lines(part, rows, seen))
+                lines = self._lines(part, rows, seen)
+                pace.took(len(lines))
+                self._c.tell(lines)
             await self._c.flush()
         return complete
 
@@ -195,12 +204,11 @@ class _Fetching:
     async def _message(self, head: bytes, content: Content, row: dict[str, Any]) -> None:
         c = self._c
         tree: Part | None = fetched.tree(row["parts"]) if "parts" in row else None
-        stored = row.get("header", b"")
+        head_size = len(row.get("header", b""))
         joint = b"" if head.endswith(b"(") else b" "
         c.tell(head)
         for item in self._contents:
-            size = await _header_size(content) if len(stored) >= fetched.WHOLE_HEADER else len(stored)
-            found = fetched.span(item, content.size, size, tree)
+            found = fetched.span(item, content.size, head_size, tree)
             c.tell(joint, item.label, b" ")
             joint = b" "
             if found is None:
@@ -209,6 +217,7 @@ class _Fetching:
                 c.tell(fetched.filtered(item, await _read(content, *found)))
             else:
                 await self._piece(content, *fetched.narrowed(found, item.partial))
+            await c.breathe()
         c.tell(END)
 
     async def _piece(self, content: Content, start: int, end: int) -> None:
@@ -231,10 +240,3 @@ async def _read(content: Content, start: int, end: int) -> bytes:
     if content.size <= IN_MEMORY:
         return content.read(start, end - start)
     return await asyncio.to_thread(content.read, start, end - start)
-
-
-async def _header_size(content: Content) -> int:
-    """The size of a header longer than what the index keeps of it."""
-    data = await asyncio.to_thread(content.whole)
-    end = data.find(b"\r\n\r\n")
-    return end + 4 if end >= 0 else len(data)

@@ -4,12 +4,12 @@ Cheap keys go first and what they leave is what the dear ones look at; between s
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Sequence
 
 from gk.imap import matching, search_keys
 from gk.imap.conversation import Conversation
 from gk.imap.grammar import Cursor
+from gk.imap.pace import Pace
 from gk.imap.registry import command
 from gk.imap.reply import Reply, ok
 from gk.imap.search_keys import (
@@ -29,8 +29,7 @@ from gk.imap.search_keys import (
 from gk.imap.session import SELECTED
 from gk.store.content import IN_MEMORY
 
-ARRAYS, ROWS, CONTENTS = 20_000, 500, 50  # messages of a slice
-TURN = 0.005  # seconds of work before others have their turn
+ARRAYS, FIRST_ROWS, ROWS, CONTENTS = 20_000, 64, 500, 50  # messages of a slice
 IN_LOOP = 64 << 10  # bytes of a message that is searched in the event loop; larger ones go to a thread
 
 
@@ -92,7 +91,6 @@ class _Searching:
     def __init__(self, c: Conversation) -> None:
         self._c, self._view = c, c.view
         self.part = c.view.look(range(1, c.view.count + 1))
-        self._turn_ends = time.perf_counter() + TURN
 
     async def run(self, key: Key) -> Sequence[int]:
         return await self._among(key, range(len(self.part.uids)))
@@ -126,7 +124,7 @@ class _Searching:
         found: list[int] = []
         for start in range(0, len(places), ARRAYS):
             found += [p for p in places[start : start + ARRAYS] if test(p)]
-            await self._turn()
+            await self._c.breathe()
         return found
 
     def _by_array(self, key: "HasFlag | HasKeyword | Recent | Numbers | Modified") -> Callable[[int], bool]:
@@ -150,13 +148,16 @@ class _Searching:
 
     async def _by_rows(self, column: str, test: matching.Test, places: Sequence[int]) -> Sequence[int]:
         found: list[int] = []
-        for start in range(0, len(places), ROWS):
-            here = {self.part.uids[p]: p for p in places[start : start + ROWS]}
+        pace, start = Pace(FIRST_ROWS, ROWS), 0
+        while start < len(places):
+            here = {self.part.uids[p]: p for p in places[start : start + pace.count]}
+            start += len(here)
             rows = self._c.store.mailboxes.rows(self._c.mailbox, list(here), (column,))
             for uid, value in rows:
                 if test(value):
                     found.append(here[uid])
-                await self._turn()
+                await self._c.breathe()
+            pace.took(sum(len(value) for _, value in rows if isinstance(value, bytes)))
         return found
 
     async def _in_contents(self, key: InContent, places: Sequence[int]) -> Sequence[int]:
@@ -180,13 +181,8 @@ class _Searching:
                     content.close()
                 if met:
                     found.append(here[uid])
-                await self._turn()
+                await self._c.breathe()
         return found
-
-    async def _turn(self) -> None:
-        if time.perf_counter() > self._turn_ends:
-            await self._c.flush()
-            self._turn_ends = time.perf_counter() + TURN
 
 
 def _within(ranges: Iterable[tuple[int, int]], column: Sequence[int]) -> Callable[[int], bool]:
