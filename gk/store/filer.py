@@ -72,6 +72,7 @@ class Filer:
         self._wake = asyncio.Event()
         self._hurry = asyncio.Event()
         self._waiting = 0  # messages that came since the last round
+        self._resting = 0  # callers of rest()
         self._round_done = asyncio.Event()
         self._known_folders: set[Path] = set()
         self._keywords_written: dict[int, int] = {}
@@ -95,8 +96,12 @@ class Filer:
 
     async def rest(self) -> None:
         """Wait until nothing is left to file, without gathering first."""
+        self._resting += 1
         self._hurry.set()
-        await self.idle.wait()
+        try:
+            await self.idle.wait()
+        finally:
+            self._resting -= 1
 
     async def run(self, ready: asyncio.Event) -> None:
         self._db = self._read()
@@ -105,19 +110,21 @@ class Filer:
             self._wake.set()
             while True:
                 await self._wake.wait()
-                try:
-                    await asyncio.wait_for(self._hurry.wait(), GATHER)
-                except TimeoutError:
-                    pass
+                if not self._resting:
+                    try:
+                        await asyncio.wait_for(self._hurry.wait(), GATHER)
+                    except TimeoutError:
+                        pass
                 self._hurry.clear()
                 self._wake.clear()
                 self._waiting = 0
-                await self._file_everything()
+                await self._rounds()
         finally:
             self._db.close()
             self._db = None
 
-    async def _file_everything(self) -> None:
+    async def _rounds(self) -> None:
+        """Rounds as long as they are full; what a small one left over gathers company first."""
         while not self._commits.broken:
             try:
                 done = await self._once()
@@ -134,13 +141,15 @@ class Filer:
             self._round_done = asyncio.Event()
             if done is None:
                 await asyncio.sleep(PAUSE)
-            elif not done:
-                if not self._wake.is_set():
+            elif done < BATCH // 2:
+                if done:
+                    self._wake.set()  # look again, later
+                elif not self._wake.is_set():
                     self.idle.set()
                 return
 
-    async def _once(self) -> bool:
-        """One round; false when there was nothing to do."""
+    async def _once(self) -> int:
+        """One round; how many rows it did."""
         work = asyncio.ensure_future(asyncio.to_thread(self._work))
         try:
             done = await asyncio.shield(work)
@@ -148,7 +157,7 @@ class Filer:
             await asyncio.wait([work])  # the thread uses our connection: let it end
             raise
         if not done:
-            return False
+            return 0
         spools = await self._commits.do(lambda db, facts: _record(db, facts, done))
         crash.here("round-committed")
         for name in spools:
@@ -156,7 +165,7 @@ class Filer:
             crash.here("spool-removed")
         if done.placed:
             self._settled(len(done.placed), done.size)
-        return True
+        return len(done.rows) + len(done.renamed)
 
     # --- on disk, in a thread -----------------------------------------------------------------------------------------
 
