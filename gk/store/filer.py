@@ -8,7 +8,6 @@ name. A `remove` waits while any unplaced row needs the same content.
 """
 
 import asyncio
-import ctypes
 import errno
 import logging
 import os
@@ -18,22 +17,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gk.errors import ReadOnly, Unavailable
-from gk.store import crash, maildir
+from gk.store import crash, disk, maildir
 from gk.store.content import filed
+from gk.store.folders import Folders
 from gk.store.schema import DROP_FOLDER, MOVE_FOLDER, PLACE, REMOVE, RENAME, UNSPOOL
 from gk.store.values import KEYWORDS, Fact
 from gk.store.writer import Commits
 
 log = logging.getLogger(__name__)
 
-_LIBC = ctypes.CDLL(None, use_errno=True)  # for syncfs(2), which Python does not have
-
 BATCH = 1000  # rows of one round
 BATCH_BYTES = 32 << 20  # of message content in one round
 RENAMES = 2000  # files renamed for their flags in one round
 GATHER = 0.5  # seconds a round waits for company, unless a whole one is there: what it costs is shared
 PAUSE = 5.0  # seconds before work that failed for lack of space is tried again
-UIDNEXT_AHEAD = 1000  # gk-mailbox names a UIDNEXT that far ahead, so that it is rarely rewritten
+
+
+Row = tuple[int, int, int, int, int, int, int, str]  # of filing: id, kind, mailbox, first, last, message, flags, name
 
 
 @dataclass(slots=True)
@@ -74,9 +74,6 @@ class Filer:
         self._waiting = 0  # messages that came since the last round
         self._resting = 0  # callers of rest()
         self._round_done = asyncio.Event()
-        self._known_folders: set[Path] = set()
-        self._keywords_written: dict[int, int] = {}
-        self._uidnext_written: dict[int, int] = {}
         self.idle = asyncio.Event()
         """Set while there is nothing left to file."""
 
@@ -105,6 +102,7 @@ class Filer:
 
     async def run(self, ready: asyncio.Event) -> None:
         self._db = self._read()
+        self._folders = Folders(self._db, self._data)
         try:
             ready.set()
             self._wake.set()
@@ -198,7 +196,7 @@ class Filer:
                 break
         return done
 
-    def _place(self, done: Round, rows: list[tuple[int, int, int, int, int, int, int, str]]) -> None:
+    def _place(self, done: Round, rows: list[Row]) -> None:
         assert self._db is not None
         written: dict[int, str] = {}  # message → a path that holds it, for the next one to link to
         moves: list[tuple[str, str]] = []
@@ -216,8 +214,8 @@ class Filer:
             if entry is None:
                 continue  # expunged before it was filed
             date, size, spool, account, directory, name, uidnext = entry
-            folder = self._folder_of(done, mailbox, abs(account), directory, name)
-            self._describe(folder, mailbox, uidnext)
+            folder = self._folders.made(done.folders, mailbox, abs(account), directory, name)
+            self._folders.describe(folder, mailbox, uidnext)
             if mailbox not in letters:
                 letters[mailbox] = maildir.Letters(self._db, mailbox)
             file = maildir.file_name(date, message, uid, size, letters[mailbox].of(flags))
@@ -232,47 +230,32 @@ class Filer:
             done.size += size
             if done.size > BATCH_BYTES:
                 break
-        self._sync(fresh)
+        disk.sync_all(self._data, fresh)
         crash.here("tmp-synced")
         for tmp, cur in moves:
             os.rename(tmp, cur)
             crash.here("file-renamed")
         for folder in folders:
-            sync_directory(folder / "cur")
+            disk.sync(folder / "cur")
             crash.here("directory-synced")
 
     def _write(self, path: str, message: int, spool: str | None, written: dict[int, str]) -> bool:
         """Make `path` hold the message: linked where a file has it already, else written; true when to be synced."""
         assert self._db is not None
         for source in filter(None, (written.get(message), spool and str(self._data / "spool" / spool))):
-            if _link(source, path):
+            if disk.link(source, path):
                 return False
         row = self._db.execute("SELECT content FROM journal WHERE message = ?", (message,)).fetchone()
         if row is not None:
-            _write_file(path, row[0])
+            disk.write_file(path, row[0])
             crash.here("tmp-written")
             return True
         for folder, name, stem in filed(self._db, self._data, message):
-            if _link(str(folder / "cur" / name), path) or _link(find(folder, stem) or "", path):
+            if disk.link(str(folder / "cur" / name), path) or disk.link(disk.find(folder, stem) or "", path):
                 return False
         raise FileNotFoundError(errno.ENOENT, f"no content of message {message}")
 
-    def _sync(self, paths: list[str]) -> None:
-        """fsync each file; a syncfs first has them all written in one journal commit, so that each costs a quarter."""
-        if len(paths) > 1:
-            fd = os.open(self._data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                _LIBC.syncfs(fd)  # an error it might report is reported by fsync below, for the file it is about
-            finally:
-                os.close(fd)
-        for path in paths:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(fd)
-            finally:
-                os.close(fd)
-
-    def _rename(self, done: Round, row: tuple[int, int, int, int, int, int, int, str]) -> None:
+    def _rename(self, done: Round, row: Row) -> None:
         """Name files after their present flags."""
         assert self._db is not None
         row_id, _, mailbox, first, last = row[:5]
@@ -286,14 +269,14 @@ class Filer:
         for uid, message, date, flags, named, size, account, directory in entries:
             folder = maildir.account_path(self._data, abs(account)) / directory
             if flags >> KEYWORDS and not done.renamed:
-                self._write_keywords(folder, mailbox)
+                self._folders.write_keywords(folder, mailbox)
             stem = maildir.stem(date, message, uid, size)
             old, new = stem + letters.of(named), stem + letters.of(flags)
             if old != new:
                 try:
                     os.rename(folder / "cur" / old, folder / "cur" / new)
                 except FileNotFoundError:
-                    stray = find(folder, stem)
+                    stray = disk.find(folder, stem)
                     if stray is not None:
                         os.rename(stray, folder / "cur" / new)
                 crash.here("flags-renamed")
@@ -303,7 +286,7 @@ class Filer:
         else:
             done.rows.append(row_id)
 
-    def _remove(self, row: tuple[int, int, int, int, int, int, int, str]) -> None:
+    def _remove(self, row: Row) -> None:
         assert self._db is not None
         _, _, mailbox, _, _, _, _, name = row
         where = self._db.execute("SELECT account, directory FROM mailbox WHERE id = ?", (mailbox,)).fetchone()
@@ -313,103 +296,19 @@ class Filer:
         try:
             os.unlink(folder / "cur" / name)
         except FileNotFoundError:
-            stray = find(folder, name[: name.rindex(",") + 1])
+            stray = disk.find(folder, name[: name.rindex(",") + 1])
             if stray is not None:
                 os.unlink(stray)
         crash.here("file-removed")
 
-    # --- folders ------------------------------------------------------------------------------------------------------
-
-    def _folder_of(self, done: Round, mailbox: int, account: int, directory: str | None, name: str) -> Path:
-        """The mailbox's folder, made with its parents synced when it is new."""
-        assert self._db is not None
-        for chosen, box in done.folders:
-            if box == mailbox:
-                directory = chosen
-        if directory is None:
-            directory = maildir.directory(name, mailbox)
-            taken = self._db.execute(
-                "SELECT 1 FROM mailbox WHERE abs(account) = ? AND directory = ? AND id <> ?",
-                (account, directory, mailbox),
-            ).fetchone()
-            if taken or any(d == directory for d, _ in done.folders):
-                directory = maildir.parking(mailbox)
-            done.folders.append((directory, mailbox))
-        root = maildir.account_path(self._data, account)
-        folder = root / directory
-        if folder not in self._known_folders:
-            for path in (folder / "tmp", folder / "cur", folder / "new"):
-                path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if directory:
-                (folder / "maildirfolder").touch(0o600)
-            if not (root / maildir.ACCOUNT_FILE).exists():
-                row = self._db.execute("SELECT address FROM account WHERE id = ?", (account,)).fetchone()
-                replace(root / maildir.ACCOUNT_FILE, f"{row[0]}\n" if row else "")
-            for path in (folder, root, root.parent, root.parent.parent):
-                sync_directory(path)
-            self._known_folders.add(folder)
-        return folder
-
-    def _folder(self, done: Round, row: tuple[int, int, int, int, int, int, int, str]) -> None:
-        """Move or drop one folder; the row of the mailbox says where it is."""
-        assert self._db is not None
+    def _folder(self, done: Round, row: Row) -> None:
         row_id, kind, mailbox, _, _, _, _, target = row
         done.rows.append(row_id)
-        where = self._db.execute("SELECT account, directory FROM mailbox WHERE id = ?", (mailbox,)).fetchone()
-        if where is None:
-            return
-        account, directory = abs(where[0]), where[1]
-        root = maildir.account_path(self._data, account)
         if kind == DROP_FOLDER:
+            self._folders.dropped(mailbox)
             done.dropped.append(mailbox)
-            if directory is not None:
-                _empty(root / directory)
-                crash.here("folder-dropped")
-                self._known_folders.discard(root / directory)
-            return
-        if directory is None or directory == target:
-            return
-        if self._db.execute(
-            "SELECT 1 FROM mailbox WHERE abs(account) = ? AND directory = ? AND id <> ?", (account, target, mailbox)
-        ).fetchone():
-            target = maildir.parking(mailbox)
-        if (root / directory).exists():
-            os.rename(root / directory, root / target)
-            crash.here("folder-moved")
-            sync_directory(root)
-        self._known_folders.discard(root / directory)
-        self._uidnext_written.pop(mailbox, None)
-        done.folders.append((target, mailbox))
-        if (root / target).exists():
-            self._describe(root / target, mailbox, 0)
-
-    def _describe(self, folder: Path, mailbox: int, uidnext: int) -> None:
-        """Keep gk-mailbox true: what `gk reindex` needs to rebuild the mailbox from its folder alone."""
-        assert self._db is not None
-        if self._uidnext_written.get(mailbox, -1) >= uidnext:
-            return
-        row = self._db.execute(
-            "SELECT name, uidvalidity, uidnext, special_use FROM mailbox WHERE id = ?", (mailbox,)
-        ).fetchone()
-        if row is None:
-            return
-        name, uidvalidity, uidnext, special_use = row
-        ahead = uidnext + UIDNEXT_AHEAD
-        lines = [f"id {mailbox}", f"name {name}", f"uidvalidity {uidvalidity}", f"uidnext {ahead}"]
-        if special_use:
-            lines.append(f"special-use {special_use}")
-        replace(folder / maildir.MAILBOX_FILE, "\n".join(lines) + "\n")
-        self._uidnext_written[mailbox] = ahead
-        self._write_keywords(folder, mailbox)
-
-    def _write_keywords(self, folder: Path, mailbox: int) -> None:
-        assert self._db is not None
-        rows = self._db.execute(
-            "SELECT position, word FROM keyword WHERE mailbox = ? AND position < 26 ORDER BY position", (mailbox,)
-        ).fetchall()
-        if len(rows) > self._keywords_written.get(mailbox, 0):
-            replace(folder / maildir.KEYWORDS_FILE, "".join(f"{position} {word}\n" for position, word in rows))
-            self._keywords_written[mailbox] = len(rows)
+        elif (now := self._folders.moved(mailbox, target)) is not None:
+            done.folders.append((now, mailbox))
 
 
 def _record(db: sqlite3.Connection, facts: list[Fact], done: Round) -> list[str]:
@@ -451,83 +350,3 @@ def settle(db: sqlite3.Connection, message: int) -> list[str]:
         return []
     db.execute("UPDATE message SET spool = NULL WHERE id = ?", (message,))
     return [row[0]]
-
-
-def find(folder: Path, stem: str) -> str | None:
-    """The file of that name with whatever flags, for when a crash came between a rename and its commit."""
-    try:
-        with os.scandir(folder / "cur") as entries:
-            return next((entry.path for entry in entries if entry.name.startswith(stem)), None)
-    except FileNotFoundError:
-        return None
-
-
-def sync_directory(path: Path) -> None:
-    """fsync a directory: the names in it are on disk after that."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _write_file(path: str, content: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(fd, view) :]
-    finally:
-        os.close(fd)
-
-
-def replace(path: Path, text: str) -> None:
-    """Write a small file whole or not at all."""
-    fresh = path.with_name(f"{path.name}.new")
-    _write_file(str(fresh), text.encode())
-    fd = os.open(fresh, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    os.rename(fresh, path)
-
-
-def _link(source: str, target: str) -> bool:
-    """Hard-link, or copy where the file system cannot (EMLINK, EXDEV); false when there is no source."""
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        os.unlink(target)  # a leftover of a round that did not end
-        return _link(source, target)
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        if error.errno not in (errno.EMLINK, errno.EXDEV, errno.EPERM, errno.ENOTSUP):
-            raise
-        try:
-            content = Path(source).read_bytes()
-        except FileNotFoundError:
-            return False
-        with open(target, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    return True
-
-
-def _empty(folder: Path) -> None:
-    """Remove what is ours in a folder, then the folder if nothing else is in it."""
-    for sub in ("cur", "new", "tmp"):
-        if (folder / sub).is_dir():
-            with os.scandir(folder / sub) as entries:
-                for entry in entries:
-                    if maildir.FILE.fullmatch(entry.name):
-                        os.unlink(entry.path)
-    for name in (maildir.MAILBOX_FILE, maildir.KEYWORDS_FILE, maildir.ACCOUNT_FILE, "maildirfolder"):
-        (folder / name).unlink(missing_ok=True)
-    for path in (folder / "cur", folder / "new", folder / "tmp", folder):
-        try:
-            path.rmdir()
-        except OSError:
-            pass  # somebody else's file is in it: theirs to keep

@@ -9,8 +9,7 @@ import zlib
 from pathlib import Path
 
 from gk.errors import DiskFull, ReadOnly, Unavailable
-from gk.store import crash
-from gk.store.filer import sync_directory
+from gk.store import crash, disk
 
 
 class SpoolFile:
@@ -51,7 +50,7 @@ class SpoolFile:
         try:
             crash.here("spool-written")
             os.fsync(self._fd)
-            sync_directory(self.path.parent)
+            disk.sync(self.path.parent)
             crash.here("spool-synced")
         except OSError as error:
             self.discard()  # never a second sync of the same file: its dirty pages may be lost already
