@@ -10,7 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from gk.errors import LimitReached, NoSuchMailbox
-from gk.store import entries, names
+from gk.store import entries, keywords, names, removal
+from gk.store.chosen import chosen
 from gk.store.content import Content, Contents
 from gk.store.directory import connect_reader
 from gk.store.snapshot import Snapshot
@@ -190,7 +191,7 @@ class Mailboxes:
             uidnext=uidnext,
             modseq=modseq,
             recent_from=recent,
-            words_of=lambda value: entries.words_of(self._db, value),
+            words_of=lambda value: keywords.words_of(self._db, value),
         )
         for fact in late:
             snapshot.apply(fact)
@@ -264,15 +265,15 @@ class Mailboxes:
         """(uid, *columns) of each uid that is there, by uid; columns are keys of COLUMNS. Ask for slices of 500."""
         if not len(uids):
             return []
-        chosen = ", ".join(COLUMNS[c] for c in columns)
+        wanted = ", ".join(COLUMNS[c] for c in columns)
         tables = "entry e"
         if any(COLUMNS[c][0] == "m" for c in columns):
             tables += " JOIN message m ON m.id = e.message"
         if "header" in columns:
             tables += " JOIN header h ON h.message = e.message"
-        condition, values = entries.chosen(uids)
+        condition, values = chosen(uids)
         return self._db.execute(
-            f"SELECT e.uid{', ' if chosen else ''}{chosen} FROM {tables} WHERE e.mailbox = ? AND e.{condition}"
+            f"SELECT e.uid{', ' if wanted else ''}{wanted} FROM {tables} WHERE e.mailbox = ? AND e.{condition}"
             " ORDER BY e.uid",
             (mailbox.id, *values),
         ).fetchall()
@@ -364,4 +365,4 @@ def _columns(db: sqlite3.Connection, mailbox: int) -> "tuple[array[int], array[i
 
 
 def _remove(mailbox: int, uids: Sequence[int], db: sqlite3.Connection, facts: list[Fact]) -> Uids:
-    return entries.remove(db, facts, mailbox, uids)
+    return removal.remove(db, facts, mailbox, uids)

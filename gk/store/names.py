@@ -4,7 +4,7 @@ import sqlite3
 import time
 
 from gk.errors import BadName, LimitReached, MailboxExists, NoSuchMailbox, Refused
-from gk.store import entries, maildir
+from gk.store import entries, maildir, removal
 from gk.store.schema import DROP_FOLDER, MOVE_FOLDER
 from gk.store.values import DELIMITER, INBOX, Fact, Filing, Mailbox, Renamed
 
@@ -146,7 +146,7 @@ def purge(db: sqlite3.Connection, facts: list[Fact], mailbox: int) -> bool:
         )
     ]
     if uids:
-        entries.remove(db, facts, mailbox, uids, only_deleted=False)
+        removal.remove(db, facts, mailbox, uids, only_deleted=False)
         return False
     db.execute("DELETE FROM keyword WHERE mailbox = ?", (mailbox,))
     db.execute(f"INSERT INTO filing (kind, mailbox) VALUES ({DROP_FOLDER}, ?)", (mailbox,))  # and then its row

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gk import metrics
 from gk.errors import NoSuchQueueItem, Overloaded
-from gk.store import entries
+from gk.store import entries, removal
 from gk.store.filer import settle
 from gk.store.spool import SpoolFile
 from gk.store.values import Arrival, Fact, Queued, Recipient
@@ -316,8 +316,8 @@ def _drop(db: sqlite3.Connection, queue_id: int) -> bool:
     if row is None:
         return False
     db.execute("DELETE FROM outgoing_recipient WHERE outgoing = ?", (queue_id,))
-    entries.forget(db, [row[0]])
-    entries.unspool(db, settle(db, row[0]))
+    removal.forget(db, [row[0]])
+    removal.unspool(db, settle(db, row[0]))
     return True
 
 

@@ -11,40 +11,27 @@ import time
 import zlib
 from base64 import b64decode
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from gk.message.parsed import parse
-from gk.store import entries, maildir, names
+from gk.store import entries, keywords, maildir, names, removal, salvage
 from gk.store.directory import DATABASE, prepare
+from gk.store.salvage import KEYWORD_LIMIT, Summary
 from gk.store.values import DELETED, INBOX, KEYWORDS, SEEN, SPECIAL, Account, Arrival, Fact, Flags
 
 GAP = 20_000  # uids left out where the old index is lost: more than its journal can have handed out unseen
-KEYWORD_LIMIT = 500
-
-
-@dataclass(slots=True)
-class Summary:
-    """What was done, in numbers, and what could not be."""
-
-    mailboxes: int = 0
-    messages: int = 0
-    adopted: int = 0
-    dropped: int = 0
-    lost: list[str] = field(default_factory=list)
-    taken_in: list[Path] = field(default_factory=list)  # foreign files, to be removed once their rows are committed
 
 
 def reindex(data: Path, progress: Callable[[int], None] = lambda count: None) -> Summary:
     """Rebuild; the caller holds the lock and has let the filer finish where the database is sound."""
     summary = Summary()
-    damaged = _set_aside(data, summary)
+    damaged = salvage.set_aside(data, summary)
     prepare(data)
     db = sqlite3.connect(data / DATABASE, isolation_level=None)
     try:
         db.execute("PRAGMA synchronous=FULL")
         if damaged is not None:
-            _salvage(db, damaged, summary)
+            salvage.save_accounts(db, damaged, summary)
         db.execute("BEGIN IMMEDIATE")
         try:
             _reserve(db, data)
@@ -59,7 +46,7 @@ def reindex(data: Path, progress: Callable[[int], None] = lambda count: None) ->
         for path in summary.taken_in:
             path.unlink()
         if damaged is not None:
-            _salvage_journal(db, damaged, summary)
+            salvage.save_journal(db, damaged, summary)
     finally:
         db.close()
     return summary
@@ -86,81 +73,6 @@ def _folders(data: Path) -> list[Path]:
 
 def _names(directory: Path) -> list[str]:
     return sorted(os.listdir(directory)) if directory.is_dir() else []
-
-
-def _set_aside(data: Path, summary: Summary) -> Path | None:
-    """Move a database that cannot be used out of the way; None when it is sound."""
-    path = data / DATABASE
-    if not path.exists():
-        return data / "none"
-    try:
-        db = sqlite3.connect(path)
-        try:
-            sound = db.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok"
-            sound = sound and db.execute("SELECT count(*) FROM mailbox").fetchone() is not None
-        finally:
-            db.close()
-    except sqlite3.DatabaseError:
-        sound = False
-    if sound:
-        return None
-    aside = data / "backup" / f"gk-damaged-{int(time.time())}.db"
-    for suffix in ("", "-wal", "-shm"):
-        old = Path(f"{path}{suffix}")
-        if old.exists():
-            old.rename(f"{aside}{suffix}")
-    summary.lost.append(f"the database was damaged; it is kept as {aside.relative_to(data)}")
-    return aside
-
-
-def _salvage(db: sqlite3.Connection, damaged: Path, summary: Summary) -> None:
-    """Accounts and their secrets, as far as the damaged database still gives them."""
-    for table in ("account", "app_password", "subscription"):
-        for row in _readable(damaged, f"SELECT * FROM {table}"):
-            db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({','.join('?' * len(row))})", row)
-    for address, status in _readable(
-        damaged, "SELECT address, status FROM outgoing_recipient WHERE status IN ('pending', 'sending')"
-    ):
-        summary.lost.append(f"queued mail to {address} ({status}) is lost; send it again")
-
-
-def _salvage_journal(db: sqlite3.Connection, damaged: Path, summary: Summary) -> None:
-    """Messages acknowledged but not filed when the database broke."""
-    rows = _readable(
-        damaged,
-        "SELECT e.mailbox, e.uid, e.message, e.date, e.flags, j.content FROM entry e"
-        " LEFT JOIN journal j ON j.message = e.message WHERE e.filed IS NULL",
-    )
-    for mailbox, uid, message, date, flags, content in rows:
-        if db.execute("SELECT 1 FROM entry WHERE mailbox = ? AND uid = ?", (mailbox, uid)).fetchone():
-            continue
-        account = db.execute("SELECT account FROM mailbox WHERE id = ?", (mailbox,)).fetchone()
-        if content is None or account is None:
-            summary.lost.append(f"message {message} (mailbox {mailbox}, uid {uid}) was not filed yet and is lost")
-            continue
-        arrival = Arrival(len(content), zlib.crc32(content), parse(content), content)
-        facts: list[Fact] = []
-        db.execute("BEGIN IMMEDIATE")
-        entries.append(db, facts, mailbox, account[0], [(arrival, Flags(flags & 0xFF), date)], KEYWORD_LIMIT)
-        db.execute("COMMIT")
-        summary.adopted += 1
-
-
-def _readable(path: Path, query: str) -> list[tuple]:  # type: ignore[type-arg]
-    """The rows a damaged database still gives."""
-    rows: list[tuple] = []  # type: ignore[type-arg]
-    if not path.exists():
-        return rows
-    try:
-        db = sqlite3.connect(path)
-        try:
-            for row in db.execute(query):
-                rows.append(row)  # noqa: PERF402 - what was read before the damage counts
-        finally:
-            db.close()
-    except sqlite3.DatabaseError:
-        pass
-    return rows
 
 
 def _account(
@@ -242,7 +154,7 @@ def _messages(
     summary: Summary,
     progress: Callable[[int], None],
 ) -> None:
-    keywords = maildir.read_keywords(folder)
+    numbered = maildir.read_keywords(folder)
     known = {
         uid: (message, flags, placed)
         for uid, message, flags, placed in db.execute(
@@ -265,8 +177,8 @@ def _messages(
                 continue
             date, message, uid, size = (int(match[i]) for i in range(1, 5))
             seen.add(uid)
-            system, words = maildir.parse_letters(match[5], keywords)
-            value = entries.flags_value(db, mailbox, Flags(system, words), KEYWORD_LIMIT)
+            system, words = maildir.parse_letters(match[5], numbered)
+            value = keywords.flags_value(db, mailbox, Flags(system, words), KEYWORD_LIMIT)
             canonical = maildir.stem(date, message, uid, size) + letters.of(value)
             if canonical != name:  # letters in another order, or of keywords nobody knows
                 path = path.rename(folder / "cur" / canonical)
@@ -280,7 +192,7 @@ def _messages(
             progress(1)
     for uid, (_, _, placed) in known.items():
         if uid not in seen and placed is not None:
-            entries.remove(db, [], mailbox, [uid], only_deleted=False)
+            removal.remove(db, [], mailbox, [uid], only_deleted=False)
             summary.dropped += 1
     for path in foreign:
         _adopt(db, account, mailbox, path, summary)

@@ -11,7 +11,8 @@ import pytest
 from gk.errors import ConfigError
 from gk.store.content import Damaged
 from gk.store.directory import connect_reader, lock
-from gk.store.reindex import Summary, reindex
+from gk.store.reindex import reindex
+from gk.store.salvage import Summary
 from gk.store.values import FLAGGED, SEEN, Flags
 from gk.store.verify import verify
 from tests.store.rooms import LARGE, account, append, box, deliver, message, opened, read, state

@@ -1,0 +1,26 @@
+"""Sets of uids: as SQL, and as runs."""
+
+import json
+from collections.abc import Sequence
+
+
+def chosen(uids: Sequence[int]) -> tuple[str, tuple[object, ...]]:
+    """SQL that picks these uids, sorted ones, from the rows of a mailbox: a range where they are one."""
+    if uids and uids[-1] - uids[0] == len(uids) - 1:
+        return "uid BETWEEN ? AND ?", (uids[0], uids[-1])
+    return "uid IN (SELECT value FROM json_each(?))", (json.dumps(list(uids)),)
+
+
+def runs(uids: Sequence[int], present: Sequence[int]) -> list[tuple[int, int]]:
+    """The uids as (first, last) runs without gaps among those present; both sorted."""
+    out: list[tuple[int, int]] = []
+    wanted, first, last = set(uids), 0, 0
+    for uid in present:
+        if uid in wanted:
+            first, last = (first or uid), uid
+        elif first:
+            out.append((first, last))
+            first = 0
+    if first:
+        out.append((first, last))
+    return out

@@ -1,0 +1,79 @@
+"""Units of work that take messages out of mailboxes, and drop content that stands nowhere any more."""
+
+import json
+import sqlite3
+from array import array
+from collections.abc import Iterable, Sequence
+
+from gk.store import maildir
+from gk.store.chosen import chosen
+from gk.store.schema import PLACE, REMOVE, UNSPOOL
+from gk.store.values import DELETED, SEEN, Expunged, Fact, Filing
+
+
+def remove(
+    db: sqlite3.Connection, facts: list[Fact], mailbox: int, uids: Sequence[int] | None, *, only_deleted: bool = True
+) -> list[int]:
+    """EXPUNGE: take entries out of a mailbox; content nobody needs any more goes too."""
+    condition, values = chosen(uids) if uids is not None else ("1", ())
+    if only_deleted:
+        condition += f" AND flags & {DELETED}"
+    rows = db.execute(
+        "SELECT e.uid, e.message, e.flags, e.filed, e.date, m.size FROM entry e JOIN message m ON m.id = e.message"
+        f" WHERE e.mailbox = ? AND {condition} ORDER BY e.uid",
+        (mailbox, *values),
+    ).fetchall()
+    if not rows:
+        return []
+    gone = [row[0] for row in rows]
+    account, modseq = db.execute(
+        "UPDATE mailbox SET modseq = modseq + 1, messages = messages - ?, unseen = unseen - ?, deleted = deleted - ?,"
+        " size = size - ? WHERE id = ? RETURNING account, modseq",
+        (
+            len(rows),
+            sum(not r[2] & SEEN for r in rows),
+            sum(bool(r[2] & DELETED) for r in rows),
+            sum(r[5] for r in rows),
+            mailbox,
+        ),
+    ).fetchone()
+    picked, given = chosen(gone)
+    db.execute(f"DELETE FROM entry WHERE mailbox = ? AND {picked}", (mailbox, *given))
+    db.executemany(
+        f"DELETE FROM filing WHERE kind = {PLACE} AND message = ? AND mailbox = ? AND first = ?",
+        [(message, mailbox, uid) for uid, message, _, filed, _, _ in rows if filed is None],
+    )
+    letters = maildir.Letters(db, mailbox)
+    db.executemany(
+        f"INSERT INTO filing (kind, mailbox, first, last, message, name) VALUES ({REMOVE}, ?, ?, ?, ?, ?)",
+        [
+            (mailbox, uid, uid, message, maildir.file_name(date, message, uid, size, letters.of(filed)))
+            for uid, message, _, filed, date, size in rows
+            if filed is not None
+        ],
+    )
+    forget(db, [row[1] for row in rows])
+    facts.append(Expunged(account, mailbox, array("I", gone), modseq))
+    facts.append(Filing(-sum(r[3] is None for r in rows), -sum(r[5] for r in rows if r[3] is None)))
+    return gone
+
+
+def forget(db: sqlite3.Connection, messages: Iterable[int]) -> None:
+    """Drop the content of messages that stand in no mailbox and no queue."""
+    orphans = db.execute(
+        "SELECT id, spool FROM message WHERE id IN (SELECT value FROM json_each(?))"
+        " AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.message = message.id)"
+        " AND NOT EXISTS (SELECT 1 FROM outgoing WHERE outgoing.message = message.id)",
+        (json.dumps(list(messages)),),
+    ).fetchall()
+    if not orphans:
+        return
+    ids = json.dumps([row[0] for row in orphans])
+    for table, column in (("message", "id"), ("header", "message"), ("journal", "message")):
+        db.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))", (ids,))
+    unspool(db, [spool for _, spool in orphans if spool is not None])
+
+
+def unspool(db: sqlite3.Connection, spools: Iterable[str]) -> None:
+    """Have the filer remove spool files no row names any more."""
+    db.executemany(f"INSERT INTO filing (kind, mailbox, name) VALUES ({UNSPOOL}, 0, ?)", [(s,) for s in spools])
