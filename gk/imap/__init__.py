@@ -1,6 +1,6 @@
 """The IMAP server (RFC 3501 and extensions).
 
-- `wire`, `grammar`, `fetch_items`, `search_keys`, `reply`, `session`, `view` and `utf7`
+- `wire`, `grammar`, `fetch_items`, `search_keys`, `reply`, `session` and `view`
   do no I/O: bytes in, values out.
 - What a client was told is its `View`; it learns of expunged messages only where RFC 3501 §7.4.1 allows it.
 - A tagged OK of a command that changes mail leaves after the store's synced commit.

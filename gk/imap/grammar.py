@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from typing import TypeVar
 
-from gk.imap import utf7
+from gk.message import utf7
 from gk.store.values import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, Flags
 
 T = TypeVar("T")

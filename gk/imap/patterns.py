@@ -5,8 +5,8 @@ A pattern is matched in one pass over the name, all its positions at once as bit
 
 import re
 
-from gk.imap import utf7
 from gk.imap.grammar import BadMailboxName
+from gk.message import utf7
 
 _STARS = re.compile(r"[*%]*\*[*%]*")
 _PERCENTS = re.compile(r"%+")

@@ -6,9 +6,9 @@ These functions are the only ones that make paths from names people chose.
 
 import re
 import sqlite3
-from base64 import b64encode
 from pathlib import Path
 
+from gk.message import utf7
 from gk.store.values import ANSWERED, DELETED, DELIMITER, DRAFT, FLAGGED, INBOX, KEYWORDS, SEEN, SYSTEM
 
 LONGEST = 255  # bytes of a directory name; beyond, the mailbox id stands for it
@@ -19,35 +19,19 @@ FILE = re.compile(r"(\d+)\.G(\d+)U(\d+),S=(\d+):2,([A-Za-z]*)")
 KEYWORDS_FILE, MAILBOX_FILE, ACCOUNT_FILE = "dovecot-keywords", "gk-mailbox", "gk-account"
 
 
-def utf7(name: str) -> bytes:
-    """Modified UTF-7 (RFC 3501 §5.1.3)."""
-    out, other = bytearray(), ""
-
-    def flush() -> None:
-        nonlocal other
-        if other:
-            out.extend(
-                b"&" + b64encode(other.encode("utf-16-be", "surrogatepass")).rstrip(b"=").replace(b"/", b",") + b"-"
-            )
-            other = ""
-
-    for c in name:
-        if " " <= c <= "~":
-            flush()
-            out.extend(b"&-" if c == "&" else c.encode())
-        else:
-            other += c
-    flush()
-    return bytes(out)
-
-
 def directory(name: str, mailbox: int) -> str:
     """The directory of a mailbox inside its account's, "" for INBOX; only [A-Za-z0-9 &+,_=.-] occur in it."""
     if name == INBOX:
         return ""
-    levels = ("".join(chr(b) if b in _PLAIN else f"={b:02X}" for b in utf7(level)) for level in name.split(DELIMITER))
+    levels = (
+        "".join(chr(b) if b in _PLAIN else f"={b:02X}" for b in utf7.encode(level)) for level in name.split(DELIMITER)
+    )
     path = "." + ".".join(levels)
     return path if len(path) <= LONGEST else parking(mailbox)
+
+
+def _escaped(level: bytes) -> str:
+    return "".join(chr(b) if b in _PLAIN else f"={b:02X}" for b in level)
 
 
 def parking(mailbox: int) -> str:

@@ -9,10 +9,10 @@ import os
 import sqlite3
 import time
 import zlib
-from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 
+from gk.message import utf7
 from gk.message.parsed import parse
 from gk.store import entries, keywords, maildir, names, removal, salvage
 from gk.store.directory import DATABASE, prepare
@@ -302,22 +302,8 @@ def decode(directory: str) -> str:
                     pass
             raw += level[i].encode()
             i += 1
-        levels.append(_utf7(bytes(raw)))
+        try:
+            levels.append(utf7.decode(bytes(raw)))
+        except utf7.BadEncoding:  # another program's own way of naming it
+            levels.append(raw.decode("utf-8", "replace"))
     return "/".join(levels)
-
-
-def _utf7(raw: bytes) -> str:
-    out, i = "", 0
-    while i < len(raw):
-        end = raw.find(b"-", i)
-        if raw[i] == 0x26 and end > i:
-            word = raw[i + 1 : end].replace(b",", b"/")
-            try:
-                out += "&" if not word else b64decode(word + b"=" * (-len(word) % 4)).decode("utf-16-be")
-                i = end + 1
-                continue
-            except ValueError:
-                pass
-        out += chr(raw[i])
-        i += 1
-    return out

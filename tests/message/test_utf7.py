@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gk.imap.utf7 import BadEncoding, decode, encode
+from gk.message.utf7 import BadEncoding, decode, encode
 
 EXAMPLES = 10_000 if os.environ.get("GK_FUZZ") else 300
 
