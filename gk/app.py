@@ -1,7 +1,6 @@
 """The composition root: builds every room from explicit arguments and nests their lifetimes."""
 
 import asyncio
-import ipaddress
 import logging
 import random
 import signal
@@ -10,7 +9,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import Literal
 
 from gk import config as configuration
@@ -20,7 +18,7 @@ from gk.accounts.login import Logins
 from gk.accounts.passwords import Passwords
 from gk.actions.context import Rooms
 from gk.bus import Bus
-from gk.config import Config, endpoint
+from gk.config import Config, endpoint, is_loopback
 from gk.control.client import SOCKET
 from gk.control.server import ControlServer
 from gk.errors import ConfigError
@@ -32,6 +30,7 @@ from gk.metrics import LoopLag
 from gk.net import systemd
 from gk.net.dns import Resolver, SystemResolver
 from gk.net.listener import Listener
+from gk.outbound.courier import Courier
 from gk.outbound.route import Route
 from gk.outbound.runner import Runner
 from gk.outbound.submit import Submit
@@ -55,12 +54,10 @@ async def rooms(config: Config) -> AsyncIterator[Rooms]:
 
 def _rooms(config: Config, store: Store) -> Rooms:
     directory = Directory(store.accounts, store.mailboxes, config.domains, config.aliases)
-    return Rooms(store, directory, Passwords(), config)
+    return Rooms(store, directory, Passwords())
 
 
-async def serve(
-    config: Config, stop: asyncio.Event, *, ready: Callable[[], None] = lambda: None, resolver: Resolver | None = None
-) -> None:
+async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], None] = lambda rooms: None) -> None:
     """Run everything until `stop`; `ready` is called once every door is open."""
     sys.setswitchinterval(SWITCH_INTERVAL)
     bus = Bus()
@@ -71,14 +68,16 @@ async def serve(
         logins = Logins(store.accounts, here.passwords, Failures(config.limits), config.domains)
         accept = Accept(store, here.directory, config.hostname, config.limits)
         submit = Submit(store, here.directory, config.hostname)
-        runner = _runner(config, store, here.directory, bus, resolver or SystemResolver(config.dns.resolver))
+        runner = _runner(config, store, here.directory, bus, SystemResolver(config.dns.resolver))
         listeners = _listeners(config, store, certificates, logins, accept, submit, inherited)
         control = ControlServer(config.data / SOCKET, here)
+        for note in configuration.notes():
+            log.info("event=note text=%r", note)
         async with supervise(runner, LoopLag(), systemd.Watchdog()), supervise(*listeners, control):
             with _reloading(config, here.directory, certificates, bus):
                 systemd.notify("READY=1")
                 log.info("event=ready listeners=%d", len(listeners))
-                ready()
+                ready(here)
                 await store.mailboxes.purge_leftovers()
                 await stop.wait()
                 systemd.notify("STOPPING=1")
@@ -113,15 +112,22 @@ def _reloading(config: Config, directory: Directory, certificates: Certificates,
 
 def _runner(config: Config, store: Store, directory: Directory, bus: Bus, resolver: Resolver) -> Runner:
     chance = random.SystemRandom()
-    password = None
-    if config.outbound.smarthost_password_file:
-        try:
-            password = Path(config.outbound.smarthost_password_file).read_text().strip()
-        except OSError as error:
-            raise ConfigError(f"outbound.smarthost_password_file: {error.strerror}") from None
     route = Route(resolver, config.outbound, config.hostname, _own(config), chance)
-    transport = Transport(config.outbound, config.hostname, password)
-    return Runner(store, route, transport, directory, config.outbound, bus, config.hostname, chance)
+    transport = Transport(config.outbound, config.hostname, _smarthost_password(config))
+    courier = Courier(route, transport, config.outbound)
+    return Runner(store, courier, directory, config.outbound, bus, config.hostname, chance)
+
+
+def _smarthost_password(config: Config) -> str | None:
+    name = config.outbound.smarthost_password_file
+    if not name:
+        return None
+    path = config.path.parent / name if config.path else name
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"outbound.smarthost_password_file: {path}: {getattr(error, 'strerror', error)}") from None
 
 
 def _own(config: Config) -> Callable[[str, int], bool]:
@@ -132,7 +138,9 @@ def _own(config: Config) -> Callable[[str, int], bool]:
         for host, listening in doors:
             if port != listening:
                 continue
-            if host == address or (ipaddress.ip_address(host).is_unspecified and _is_local(address)):
+            if address == host or (host == "localhost" and is_loopback(address)):
+                return True
+            if host in ("0.0.0.0", "::") and _is_local(address):  # noqa: S104 - a comparison
                 return True
         return False
 

@@ -2,6 +2,8 @@
 
 GkError
 ├── ConfigError          the configuration or the data directory must be mended first (exit 78)
+│   ├── InUse            another process has the data directory
+│   └── BrokenDatabase   the database cannot be read; the message files can
 ├── Unavailable          try again later: 4xx, NO [UNAVAILABLE], exit 75
 │   ├── ReadOnly         a write or sync failed with an I/O error; until restart nothing more is written
 │   ├── DiskFull         less free space than the floor
@@ -20,6 +22,14 @@ class GkError(Exception):
 
 class ConfigError(GkError):
     """The configuration or the data directory must be mended before GK can run."""
+
+
+class InUse(ConfigError):
+    """Another process has the data directory."""
+
+
+class BrokenDatabase(ConfigError):
+    """The database cannot be read; it is rebuilt from the message files."""
 
 
 class Unavailable(GkError):

@@ -1,14 +1,24 @@
 """Structured logs: one line per event, `key=value` for people or JSON for machines, never an address.
 
-What came from outside is escaped: a log line is always one line (log injection).
+What came from outside is escaped: a log line is always one line (log injection). Errors of libraries may quote an
+address, so whatever looks like one is taken out at the last moment.
 """
 
 import json
 import logging
+import re
 import sys
 import time
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+_ADDRESS = re.compile(r"[^\s<>()\[\]{}:;,=\"'\\@]{1,256}@[^\s<>(){}:;,=\"'\\@]{1,256}")
+
+
+def without_addresses(text: str) -> str:
+    """The text with mail addresses made unreadable."""
+    return _ADDRESS.sub("(address)", text) if "@" in text else text
 
 
 def escape(text: str) -> str:
@@ -24,8 +34,12 @@ class Text(logging.Formatter):
     default_msec_format = ""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{self.formatTime(record)} {record.levelname.lower()} {record.name} {escape(record.getMessage())}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        message = escape(without_addresses(record.getMessage()))
+        line = f"{self.formatTime(record)} {record.levelname.lower()} {record.name} {message}"
+        if not record.exc_info:
+            return line
+        trace = without_addresses(self.formatException(record.exc_info)).splitlines()
+        return "\n".join([line, *(f"  {escape(below)}" for below in trace)])
 
 
 class Json(logging.Formatter):
@@ -38,10 +52,10 @@ class Json(logging.Formatter):
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": without_addresses(record.getMessage()),
         }
         if record.exc_info:
-            entry["traceback"] = self.formatException(record.exc_info)
+            entry["traceback"] = without_addresses(self.formatException(record.exc_info))
         return json.dumps(entry)
 
 

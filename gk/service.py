@@ -5,7 +5,7 @@ Shutdown order is nesting order: leaving the block stops what was started in it,
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 60.0  # seconds before a failed service is started again, doubling
 FORGIVEN_AFTER = 60.0  # a service that ran that long starts again with the first pause
+
+Pause = Callable[[float], Awaitable[None]]
 
 
 class Service(Protocol):
@@ -26,7 +28,7 @@ class Service(Protocol):
         ...
 
 
-async def _keep(service: Service, ready: asyncio.Event) -> None:
+async def _keep(service: Service, ready: asyncio.Event, sleep: Pause) -> None:
     loop, pause = asyncio.get_running_loop(), FIRST_PAUSE
     while True:
         began = loop.time()
@@ -43,12 +45,12 @@ async def _keep(service: Service, ready: asyncio.Event) -> None:
         if loop.time() - began > FORGIVEN_AFTER:
             pause = FIRST_PAUSE
         log.warning("event=service_restart service=%s reason=%s pause=%.1f", service.name, reason, pause)
-        await asyncio.sleep(pause)
+        await sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE)
 
 
 @asynccontextmanager
-async def supervise(*services: Service) -> AsyncIterator[None]:
+async def supervise(*services: Service, sleep: Pause = asyncio.sleep) -> AsyncIterator[None]:
     """Enter once every service is ready; leave once every service has stopped.
 
     A service that fails before it was ready ends the start-up with its own error; one that fails later is
@@ -58,7 +60,7 @@ async def supervise(*services: Service) -> AsyncIterator[None]:
     failed: Exception | None = None
     async with asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(_keep(service, ready), name=service.name)
+            group.create_task(_keep(service, ready, sleep), name=service.name)
             for service, ready in zip(services, started, strict=True)
         ]
         try:

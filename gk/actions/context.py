@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from gk.accounts.aliases import Directory
 from gk.accounts.passwords import Passwords
-from gk.config import Config
 from gk.store.db import Store
 
 
@@ -20,7 +19,6 @@ class Context:
     store: Store
     directory: Directory
     passwords: Passwords
-    config: Config
     scopes: frozenset[str]
     progress: Callable[[int, int], None] = field(default=_silent)
 
@@ -32,7 +30,6 @@ class Rooms:
     store: Store
     directory: Directory
     passwords: Passwords
-    config: Config
 
     def context(self, scopes: frozenset[str], progress: Callable[[int, int], None] = _silent) -> Context:
-        return Context(self.store, self.directory, self.passwords, self.config, scopes, progress)
+        return Context(self.store, self.directory, self.passwords, scopes, progress)

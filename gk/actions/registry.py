@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import functools
 import inspect
 import typing
 from collections.abc import Awaitable, Callable, Mapping
@@ -50,6 +51,7 @@ def action(name: str, *, scope: str) -> Callable[[Run], Run]:
     return register
 
 
+@functools.cache
 def every() -> dict[str, Action]:
     """All actions by name."""
     for module in discover.names("gk.actions"):
@@ -75,19 +77,21 @@ def bind(kind: type, arguments: Mapping[str, Any]) -> Any:
         if name not in fields:
             raise BadArguments(f"unknown argument {name}")
         if not _fits(hints[name], value):
-            raise BadArguments(f"the argument {name} must be {hints[name]}")
-    try:
-        return kind(**arguments)
-    except TypeError:
-        missing = [
-            n for n, f in fields.items() if n not in arguments and f.default is f.default_factory is dataclasses.MISSING
-        ]
-        raise BadArguments(f"missing argument {', '.join(missing)}") from None
+            raise BadArguments(f"the argument {name} must be {getattr(hints[name], '__name__', hints[name])}")
+    missing = [
+        n for n, f in fields.items() if n not in arguments and f.default is f.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise BadArguments(f"missing argument {', '.join(missing)}")
+    return kind(**arguments)
 
 
 def _fits(hint: Any, value: Any) -> bool:
-    allowed = typing.get_args(hint) or (hint,)
-    return any(type(value) is kind for kind in allowed)
+    if isinstance(value, int) and abs(value) >> 63:
+        return False  # more than the database counts to
+    if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
+        return False  # no Unicode text, RFC 8259 §8.2
+    return any(type(value) is kind for kind in typing.get_args(hint) or (hint,))
 
 
 def plain(value: Any) -> Any:

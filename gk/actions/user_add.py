@@ -28,9 +28,8 @@ async def user_add(context: Context, input: Input) -> Output:
         address = parse_address(input.address)
     except AddressError as error:
         raise Refused(f"{input.address!r} is not an address: {error}") from None
-    domains = [domain.lower() for domain in context.config.domains]
-    if address.domain.lower() not in domains:
-        raise Refused(f"the domain {address.domain} is not among domains = {domains} of the configuration")
+    if context.directory.resolve(address) is None:
+        raise Refused(f"{address.domain} is none of the domains in the configuration; add it there, then reload")
     digest = await context.passwords.hash(input.password)
     account = await context.store.accounts.add(address.key, digest, input.name)
     return Output(account.id, account.address)

@@ -4,7 +4,8 @@ import click
 import tomli_w
 
 from gk import config as configuration
-from gk.cli.door import as_json, show
+from gk import discover
+from gk.cli.door import as_json, become_owner, show
 from gk.cli.door import configuration as load
 
 
@@ -26,16 +27,22 @@ def show_(context: click.Context, json_: bool) -> None:
 @as_json
 @click.pass_context
 def check(context: click.Context, json_: bool) -> None:
-    """Say whether the configuration stands; exit code 78 with the first error."""
-    path = load(context).path
-    show({"path": str(path), "ok": True}, json_, f"{path} is well")
+    """Say whether the configuration and its certificates can be used; exit code 78 with the first error."""
+    config = load(context)
+    if config.tls.certificates:
+        discover.module("gk.tls", "certs").Certificates(config)
+    show({"path": str(config.path), "ok": True}, json_, f"{config.path} is well")
 
 
 @command.command("set")
 @click.argument("key")
 @click.argument("value")
+@as_json
 @click.pass_context
-def set_(context: click.Context, key: str, value: str) -> None:
+def set_(context: click.Context, key: str, value: str, json_: bool) -> None:
     """Set KEY (as table.key) to VALUE in gk.local.toml, which overrides gk.toml."""
-    overlay = configuration.set_local(load(context), key, value)
-    click.echo(f"{key} is set in {overlay}; «systemctl reload gk» or a restart applies it")
+    config = load(context)
+    become_owner(config.data)
+    overlay = configuration.set_local(config, key, value)
+    done = {"key": key, "overlay": str(overlay)}
+    show(done, json_, f"{key} is set in {overlay}; «systemctl reload gk» or a restart applies it")

@@ -10,6 +10,7 @@ import click
 
 from gk import app, log
 from gk.actions import registry
+from gk.actions.context import Rooms
 from gk.cli import serve
 from gk.config import Config, load
 from gk.store.values import SEEN, Flags
@@ -67,15 +68,16 @@ def command(directory: Path) -> None:
     """Run everything on loopback with sample mail for alice and bob."""
     os.umask(0o077)
     path = directory / "gk.toml"
+    log.setup("warning", "text")
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True)
-        path.write_text(TEXT)
+        fresh = directory / "gk.toml.new"
+        fresh.write_text(TEXT)
+        asyncio.run(_fill(load(fresh)))
+        fresh.replace(path)  # last: a demo that was interrupted is filled again
     config = load(path)
-    log.setup("warning", "text")
-    if not (config.data / "gk.db").exists():
-        asyncio.run(_fill(config))
 
-    def ready() -> None:
+    def ready(rooms: Rooms) -> None:
         sys.stdout.write(GREETING.format(directory=directory, password=PASSWORD))
         sys.stdout.flush()
 
@@ -87,9 +89,10 @@ async def _fill(config: Config) -> None:
     samples = sorted(resources.files("gk.cli").joinpath("samples").iterdir(), key=lambda file: file.name)
     async with app.rooms(config) as rooms:
         context = rooms.context(frozenset({"admin"}))
-        for address in ACCOUNTS:
-            await registry.run("user_add", {"address": address, "password": PASSWORD}, context)
         store = rooms.store
+        for address in ACCOUNTS:
+            if store.accounts.by_address(address) is None:
+                await registry.run("user_add", {"address": address, "password": PASSWORD}, context)
         for sample in samples:
             account = store.accounts.get(f"{sample.name.split('-')[1]}@example.test")
             mailbox = store.mailboxes.get(account.id, "Sent" if "-sent-" in sample.name else "INBOX")

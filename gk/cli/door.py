@@ -2,17 +2,20 @@
 
 import asyncio
 import json
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import click
 
 from gk import discover
 from gk.config import Config, load
 from gk.control.client import NoDaemon, call
-from gk.errors import ConfigError
+from gk.errors import InUse
+from gk.log import escape
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON.")
 from_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
@@ -26,28 +29,32 @@ def configuration(context: click.Context) -> Config:
 
 def act(config: Config, action: str, arguments: Mapping[str, Any]) -> Any:
     """Do an action, with a progress bar where it reports progress to a person."""
-    bar = _Bar(action)
-    try:
+    with Bar(action) as bar:
         try:
             return call(config.data, action, arguments, bar.show)
-        except NoDaemon as absent:
+        except NoDaemon:
+            become_owner(config.data)
             try:
                 return asyncio.run(_alone(config, action, arguments, bar))
-            except ConfigError as error:
-                if "in use" in str(error):  # a server is there, but does not answer
-                    raise absent from None
-                raise
-    finally:
-        bar.close()
+            except InUse as error:
+                raise NoDaemon(f"{error}; it does not answer on gk.sock: starting, stopping or stuck") from None
 
 
-async def _alone(config: Config, action: str, arguments: Mapping[str, Any], bar: "_Bar") -> Any:
+async def _alone(config: Config, action: str, arguments: Mapping[str, Any], bar: "Bar") -> Any:
     app, registry = discover.module("gk", "app"), discover.module("gk.actions", "registry")
     async with app.rooms(config) as rooms:
         return await registry.run(action, arguments, rooms.context(frozenset({"admin"}), bar.show))
 
 
-class _Bar:
+def become_owner(data: Path) -> None:
+    """Root works as the owner of the data directory: a file of root's in it would stop the service."""
+    if os.geteuid() == 0 and data.exists() and (owner := data.stat()).st_uid:
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
+
+
+class Bar:
     """A progress bar on a terminal, nothing elsewhere."""
 
     def __init__(self, label: str) -> None:
@@ -55,24 +62,31 @@ class _Bar:
         self._bar: Any = None
         self._done = 0
 
+    def __enter__(self) -> Self:
+        return self
+
     def show(self, done: int, total: int) -> None:
+        if not sys.stderr.isatty():
+            return
         if self._bar is None:
             self._bar = click.progressbar(length=total, label=self._label, file=sys.stderr)
             self._bar.__enter__()
         self._bar.update(done - self._done)
         self._done = done
 
-    def close(self) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bar is not None:
-            self._bar.__exit__(None, None, None)
+            self._bar.__exit__(kind, error, trace)
 
 
 def show(value: Any, json_: bool, text: str) -> None:
-    """Print for a program or for a person."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False) if json_ else text)
+    """Print for a program or for a person, whose terminal obeys no text of strangers."""
+    click.echo(json.dumps(value, indent=2) if json_ else "\n".join(escape(line) for line in text.split("\n")))
 
 
-def table(rows: list[dict[str, Any]], columns: list[str]) -> str:
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     """Rows as aligned text with a heading."""
     cells = [columns, *([str(row[c]) if row[c] is not None else "" for c in columns] for row in rows)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]

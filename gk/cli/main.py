@@ -3,9 +3,11 @@
 0 done, 1 refused or failed, 2 usage, 69 no daemon to reach, 75 try again, 78 configuration (sysexits.h).
 """
 
+import difflib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -13,7 +15,7 @@ from gk import __version__, discover
 from gk.control.client import NoDaemon
 from gk.errors import ConfigError, GkError, Unavailable
 
-FAILED, NO_DAEMON, TRY_AGAIN, CONFIGURATION = 1, 69, 75, 78
+FAILED, NO_DAEMON, TRY_AGAIN, CONFIGURATION, INTERRUPTED = 1, 69, 75, 78, 130
 VERBS = {  # verb → its line of help, so that `gk --help` loads none of them
     "init": "Write a first configuration and account.",
     "serve": "Run the server.",
@@ -45,8 +47,6 @@ class Verbs(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
     def resolve_command(self, context: click.Context, args: list[str]) -> Any:
-        import difflib
-
         if args and args[0] not in VERBS and (near := difflib.get_close_matches(args[0], VERBS, 1)):
             context.fail(f"No such command '{args[0]}'. Did you mean '{near[0]}'?")
         return super().resolve_command(context, args)
@@ -61,42 +61,60 @@ def group(context: click.Context, config: Path | None) -> None:
     context.obj = config
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a verb; every expected error is one line on standard error, and an exit code."""
     try:
-        group(prog_name="gk", standalone_mode=False)
+        sys.exit(group(arguments, prog_name="gk", standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+    except click.Abort:
+        fail("aborted", FAILED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()
+        sys.stderr.close()  # whoever read the output has gone
         sys.exit(FAILED)
-    except BaseExceptionGroup as errors:
-        fail(innermost(errors))
-    except GkError as error:
-        fail(error)
+    except Exception as error:
+        known = [leaf for leaf in leaves(error) if isinstance(leaf, GkError | OSError)]
+        if not known:
+            raise
+        first, *others = dict.fromkeys((_sentence(leaf), _code(leaf)) for leaf in known)
+        for sentence, _ in others:
+            click.echo(f"gk: {sentence}", err=True)
+        fail(*first)
 
 
-def fail(error: BaseException) -> None:
-    """Say an expected error and exit with its code; let anything else through."""
-    if not isinstance(error, GkError):
-        raise error
-    click.echo(f"gk: {error}", err=True)
+def fail(sentence: str, code: int) -> NoReturn:
+    """Say why in one line, and exit."""
+    click.echo(f"gk: {sentence}", err=True)
+    sys.exit(code)
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """The errors inside groups: a service that fails to start ends the groups of all the others."""
+    waiting = [error]
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, BaseExceptionGroup):
+            waiting += reversed(inner.exceptions)
+        else:
+            yield inner
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, OSError) and not isinstance(error, GkError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return " ".join(str(error).split())
+
+
+def _code(error: BaseException) -> int:
     match error:
         case ConfigError():
-            sys.exit(CONFIGURATION)
+            return CONFIGURATION
         case NoDaemon():
-            sys.exit(NO_DAEMON)
+            return NO_DAEMON
         case Unavailable():
-            sys.exit(TRY_AGAIN)
+            return TRY_AGAIN
         case _:
-            sys.exit(FAILED)
-
-
-def innermost(error: BaseException) -> BaseException:
-    """The one error inside groups of one; a service that failed to start is such."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+            return FAILED

@@ -18,7 +18,10 @@ def command() -> None:
 @click.pass_context
 def list_(context: click.Context, json_: bool) -> None:
     """List what waits to leave."""
-    messages = act(configuration(context), "queue_list", {})["messages"]
+    config = configuration(context)
+    messages: list[dict[str, Any]] = []
+    while page := act(config, "queue_list", {"after": messages[-1]["id"] if messages else 0})["messages"]:
+        messages += page
     rows = [_row(message, recipient) for message in messages for recipient in message["recipients"]]
     columns = ["id", "sender", "recipient", "status", "attempts", "next", "size", "reply"]
     show(messages, json_, table(rows, columns) if rows else "the queue is empty")
@@ -49,7 +52,11 @@ def show_(context: click.Context, number: int, json_: bool) -> None:
     message = found["message"]
     rows = [_row(message, recipient) for recipient in message["recipients"]]
     text = table(rows, ["recipient", "status", "attempts", "next", "reply"])
-    show(found, json_, f"message {number} from {message['sender'] or '<>'}\n{text}\n\n{found['header']}")
+    show(
+        found,
+        json_,
+        f"message {number} from {message['sender'] or '<>'}\n{text}\n\n{found['header'].replace(chr(13), '')}",
+    )
 
 
 def _on_one(name: str, help_: str, done: str) -> None:

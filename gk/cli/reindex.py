@@ -11,11 +11,12 @@ from gk import discover
 from gk.cli.door import Bar, as_json, become_owner, configuration, show
 from gk.config import Config
 from gk.errors import BrokenDatabase, Unavailable
-from gk.store.directory import lock
+from gk.store.directory import connect_reader, lock
 from gk.store.reindex import reindex
 from gk.store.salvage import Summary
+from gk.store.verify import verify
 
-PATIENCE = 600.0  # seconds for the filer to finish what is in the journal
+PATIENCE = (30.0, 570.0)  # seconds for the filer to finish what is in the journal; between them it is looked why
 
 
 @click.command("reindex")
@@ -29,10 +30,6 @@ def command(context: click.Context, json_: bool) -> None:
         asyncio.run(_file_first(config))
     except BrokenDatabase:
         pass  # nothing to file from; a new one is made
-    except ExceptionGroup as errors:
-        if errors.subgroup(Unavailable):
-            raise
-        # else the database broke while it was filed from
     summary = _locked(config)
     lines = [f"{summary.mailboxes} mailboxes, {summary.messages} messages"]
     lines += [f"{summary.adopted} taken in", f"{summary.dropped} gone"] if summary.adopted or summary.dropped else []
@@ -43,10 +40,25 @@ async def _file_first(config: Config) -> None:
     """What is still in the journal goes to its files, so that they are the whole truth."""
     app = discover.module("gk", "app")
     async with app.rooms(config) as rooms:
+        for patience in PATIENCE:
+            try:
+                await asyncio.wait_for(rooms.store.filer.rest(), patience)
+                return
+            except TimeoutError:
+                if await asyncio.to_thread(_damaged, config.data):
+                    raise BrokenDatabase(f"{config.data} has a damaged database") from None
+    raise Unavailable("messages that are only in the database do not get to their files; the log says why")
+
+
+def _damaged(data: Path) -> bool:
+    try:
+        db = connect_reader(data)
         try:
-            await asyncio.wait_for(rooms.store.filer.idle.wait(), PATIENCE)
-        except TimeoutError:
-            raise Unavailable("messages that are only in the database do not get to their files; see the log") from None
+            return any(problem.kind == "database" for problem in verify(db, data))
+        finally:
+            db.close()
+    except Exception:  # whatever reading it raises is the damage
+        return True
 
 
 def _locked(config: Config) -> Summary:

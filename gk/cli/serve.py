@@ -8,6 +8,7 @@ from collections.abc import Callable
 import click
 
 from gk import app, log
+from gk.actions.context import Rooms
 from gk.cli.door import configuration
 from gk.config import Config
 
@@ -21,14 +22,14 @@ def command(context: click.Context) -> None:
     run(config)
 
 
-def run(config: Config, ready: Callable[[], None] = lambda: None) -> None:
+def run(config: Config, ready: Callable[[Rooms], None] = lambda rooms: None) -> None:
     """Serve until a signal asks to stop."""
     os.umask(0o077)
     asyncio.run(_until_signal(config, ready))
 
 
-async def _until_signal(config: Config, ready: Callable[[], None]) -> None:
+async def _until_signal(config: Config, ready: Callable[[Rooms], None]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await app.serve(config, stop, ready=ready)
+    await app.serve(config, stop, ready)

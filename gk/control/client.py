@@ -28,22 +28,33 @@ def call(
     """Have the running server do it. Raises NoDaemon, and the action's error as ConfigError, Unavailable or Refused."""
     door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     door.settimeout(PATIENCE)
+    with door:
+        try:
+            door.connect(str(data / SOCKET))
+        except PermissionError:
+            raise Refused(f"{data / SOCKET}: permission denied; run as the user gk runs as, or as root") from None
+        except OSError as error:
+            raise NoDaemon(f"no gk serves {data} ({error.strerror or error}); start it with «gk serve»") from None
+        try:
+            return _converse(door, action, arguments, progress)
+        except (OSError, ValueError) as error:
+            raise Unavailable(f"the server broke off: {error or type(error).__name__}; its log says more") from None
+
+
+def _converse(
+    door: socket.socket, action: str, arguments: Mapping[str, Any], progress: Callable[[int, int], None]
+) -> Any:
     try:
-        with door:
-            try:
-                door.connect(str(data / SOCKET))
-            except OSError as error:
-                raise NoDaemon(f"no gk serves {data} ({error.strerror})") from None
-            door.sendall(json.dumps({"action": action, "arguments": dict(arguments)}).encode() + b"\n")
-            with door.makefile("rb") as lines:
-                for line in lines:
-                    answer = json.loads(line)
-                    if "progress" in answer:
-                        progress(*answer["progress"])
-                    elif "error" in answer:
-                        raise _KINDS.get(answer["error"]["kind"], Refused)(answer["error"]["text"])
-                    else:
-                        return answer["result"]
-    except (OSError, ValueError) as error:
-        raise Unavailable(f"the server broke off: {error}") from None
-    raise Unavailable("the server closed the connection without an answer: run as its user or as root")
+        door.sendall(json.dumps({"action": action, "arguments": dict(arguments)}).encode() + b"\n")
+    except BrokenPipeError:
+        pass  # it has heard enough, and says why
+    with door.makefile("rb") as lines:
+        for line in lines:
+            answer = json.loads(line)
+            if "progress" in answer:
+                progress(*answer["progress"])
+            elif "error" in answer:
+                raise _KINDS.get(answer["error"]["kind"], Refused)(answer["error"]["text"])
+            else:
+                return answer["result"]
+    raise ConnectionError("no answer")

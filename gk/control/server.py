@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 LINE = 1 << 20  # bytes of a request
 AT_ONCE = 16  # connections
-WAIT = 60.0  # seconds for a request to arrive
+WAIT = 60.0  # seconds for a request to arrive, or an answer to be taken
 SCOPES = frozenset({"admin"})
 
 
@@ -34,43 +34,60 @@ class ControlServer:
         self._path.unlink(missing_ok=True)  # the lock says that nobody else serves it
         door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            os.fchmod(door.fileno(), 0o600)
+            os.fchmod(door.fileno(), 0o600)  # before it has a name
             door.bind(str(self._path))
+            self._path.chmod(0o600)
         except OSError as error:
             door.close()
-            raise ConfigError(f"{self._path}: {error.strerror}; choose a shorter data path") from None
-        self._path.chmod(0o600)
-        server = await asyncio.start_unix_server(self._serve, sock=door, limit=LINE)
-        try:
-            ready.set()
-            await server.serve_forever()
-        finally:
-            self._path.unlink(missing_ok=True)
+            raise ConfigError(f"{self._path}: {error.strerror or error}; choose a shorter data path") from None
+        async with asyncio.TaskGroup() as calls:
+            server = await asyncio.start_unix_server(
+                lambda reader, writer: calls.create_task(self._serve(reader, writer), name=self.name),
+                sock=door,
+                limit=LINE,
+            )
+            try:
+                ready.set()
+                await asyncio.Event().wait()
+            finally:
+                server.close()
+                self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open += 1
         try:
-            if self._open > AT_ONCE or not _allowed(writer):
-                return
-            line = await asyncio.wait_for(reader.readline(), WAIT)
-            if line:
-                answer = await self._answer(line, writer)
+            answer = await self._answer(reader, writer)
+            if answer is not None:
                 writer.write(json.dumps(answer).encode() + b"\n")
-                await asyncio.wait_for(writer.drain(), WAIT)
-        except (OSError, TimeoutError, ValueError):
-            pass  # whoever asked is gone, or asked too much
+                async with asyncio.timeout(WAIT):
+                    await writer.drain()
+        except OSError:
+            pass  # whoever asked is gone
         finally:
             self._open -= 1
             writer.close()
 
-    async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> dict[str, Any]:
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> dict[str, Any] | None:
+        """The last line to say; nothing to somebody who said nothing."""
+        if not _allowed(writer):
+            return _error("refused", "only the user gk runs as, or root, may do that")
+        if self._open > AT_ONCE:
+            return _error("unavailable", "too many commands at once, try again")
+        try:
+            async with asyncio.timeout(WAIT):
+                line = await reader.readline()
+        except ValueError:
+            return _error("refused", f"a request is longer than {LINE} bytes")
+        if not line:
+            return None
+
         def progress(done: int, total: int) -> None:
             writer.write(json.dumps({"progress": [done, total]}).encode() + b"\n")
 
         try:
             request = json.loads(line)
             name, arguments = str(request["action"]), dict(request.get("arguments", {}))
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return _error("refused", "not a request")
         try:
             return {"result": await registry.run(name, arguments, self._rooms.context(SCOPES, progress))}
@@ -80,7 +97,7 @@ class ControlServer:
             return _error("unavailable", str(error))
         except GkError as error:
             return _error("refused", str(error))
-        except Exception as error:
+        except Exception as error:  # the one net under a call
             log.exception("event=action_failed action=%s", name)
             return _error("failed", f"{name} failed: {type(error).__name__}; the server's log says more")
 
@@ -90,7 +107,7 @@ def _error(kind: str, text: str) -> dict[str, Any]:
 
 
 def _allowed(writer: asyncio.StreamWriter) -> bool:
-    """The same user, or root, by the kernel's word."""
+    """The same user, or root, by the kernel's word (unix(7), SO_PEERCRED)."""
     peer = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     _, uid, _ = struct.unpack("3i", peer)
     return uid in (0, os.getuid())

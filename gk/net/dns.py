@@ -1,18 +1,24 @@
-"""Names: MX, addresses and TXT by dnspython, cached; an answer, "there is none", or "not now" (RFC 2308)."""
+"""Names: MX and addresses by dnspython, cached; an answer, "there is none", or "not now" (RFC 2308)."""
 
+import asyncio
 import ipaddress
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
 import dns.asyncresolver
 import dns.exception
+import dns.nameserver
 import dns.rdatatype
 import dns.resolver
 
 from gk.config import endpoint
 from gk.errors import Unavailable
 
+log = logging.getLogger(__name__)
+
 LIFETIME = 10.0  # seconds for one question, all servers and tries together
+CACHE = 10_000  # answers
 
 
 class NoSuchName(Exception):
@@ -31,7 +37,7 @@ class Resolver(Protocol):
         ...
 
     async def addresses(self, host: str) -> list[str]:
-        """IPv6 and IPv4 addresses; empty when there is none. Raises DnsFailed."""
+        """IPv6 and IPv4 addresses; empty when there is none. Raises NoSuchName, DnsFailed."""
         ...
 
 
@@ -39,31 +45,33 @@ class SystemResolver:
     """Asks the configured resolvers, or those of the system."""
 
     def __init__(self, resolvers: Sequence[str]) -> None:
-        self._resolver = dns.asyncresolver.Resolver(configure=not resolvers)
-        self._resolver.lifetime = LIFETIME
-        self._resolver.cache = dns.resolver.LRUCache(10_000)
+        self._resolver = dns.asyncresolver.Resolver(configure=False)
         if resolvers:
-            servers = [dns.nameserver.Do53Nameserver(*endpoint(text)) for text in resolvers]
-            self._resolver.nameservers = servers
+            self._resolver.nameservers = [dns.nameserver.Do53Nameserver(*endpoint(text)) for text in resolvers]
+        else:
+            try:
+                self._resolver.read_resolv_conf("/etc/resolv.conf")
+            except (dns.exception.DNSException, ValueError):  # a machine without DNS still serves its own users
+                log.warning("event=no_resolver remedy=%s", "name one in dns.resolver of gk.toml")
+        self._resolver.lifetime = LIFETIME
+        self._resolver.cache = dns.resolver.LRUCache(CACHE)
 
     async def mx(self, domain: str) -> list[tuple[int, str]]:
-        answer = await self._ask(domain, "MX")
-        return [(r.preference, r.exchange.to_text(omit_final_dot=True)) for r in answer]
+        return [(r.preference, r.exchange.to_text()) for r in await self._ask(domain, "MX")]
 
     async def addresses(self, host: str) -> list[str]:
         try:
             return [str(ipaddress.ip_address(host))]
         except ValueError:
             pass
+        answers = await asyncio.gather(self._ask(host, "AAAA"), self._ask(host, "A"), return_exceptions=True)
         found: list[str] = []
-        failed: DnsFailed | None = None
-        for kind in ("AAAA", "A"):
-            try:
-                found += [r.address for r in await self._ask(host, kind)]
-            except NoSuchName:
-                return []
-            except DnsFailed as error:  # one family may do without the other
-                failed = error
+        failed: BaseException | None = None
+        for answer in answers:
+            if isinstance(answer, BaseException):  # one family may do without the other
+                failed = answer
+            else:
+                found += [record.address for record in answer]
         if failed and not found:
             raise failed
         return found

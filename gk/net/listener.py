@@ -54,10 +54,12 @@ class Listener:
         self._factory, self._tls, self._inherited = factory, tls, inherited
         self._group: asyncio.TaskGroup | None = None
         self._sessions: dict[Session, asyncio.Task[None]] = {}
+        self._stopping = False
         self._gauge = metrics.connections.labels(name.partition(" ")[0])
 
     async def run(self, ready: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
+        self._stopping = False
         async with asyncio.TaskGroup() as self._group:
             server = await loop.create_server(
                 lambda: self._factory(self),
@@ -71,12 +73,15 @@ class Listener:
                 ready.set()
                 await asyncio.Event().wait()
             finally:
+                self._stopping = True
                 server.close()
                 await self._drain()
 
     def began(self, session: Session) -> asyncio.Task[None]:
         """A connection is made: run its session in this listener's group."""
         assert self._group is not None
+        if self._stopping:  # a TLS handshake that ended after the door was closed
+            session.finish()
         task = self._group.create_task(self._serve(session), name=self.name)
         self._sessions[session] = task
         self._gauge.inc()
@@ -104,8 +109,9 @@ class Listener:
         host, port = endpoint(self.bind)
         for sock in self._inherited:
             if sock.family in (socket.AF_INET, socket.AF_INET6) and sock.getsockname()[:2] == (host, port):
-                sock.setblocking(False)
-                return sock
+                again = sock.dup()  # it outlives this run of the service
+                again.setblocking(False)
+                return again
         sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -24,8 +24,10 @@ def inherited() -> list[socket.socket]:
     """The listening sockets systemd opened for this process, each to be matched by its address."""
     if os.environ.get("LISTEN_PID") != str(os.getpid()):
         return []
-    count = int(os.environ.get("LISTEN_FDS", "0"))
-    return [socket.socket(fileno=FIRST_FD + i) for i in range(count)]
+    sockets = [socket.socket(fileno=FIRST_FD + i) for i in range(int(os.environ.pop("LISTEN_FDS", "0")))]
+    for door in sockets:
+        door.set_inheritable(False)
+    return sockets
 
 
 class Watchdog:

@@ -1,10 +1,14 @@
 """Which recipients a sender is told about, and the report that tells (RFC 3461 §4.1, §6, RFC 3464)."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gk.message.dsn import Action, Failure, report
+from gk.outbound.transport import Answer
 from gk.store.outgoing import Claim, ClaimedRecipient
+
+_ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +30,33 @@ def wanted(notify: str | None, action: Action) -> bool:
     return asked in notify.upper().split(",")
 
 
-def write(hostname: str, claim: Claim, told: Sequence[Told], content: bytes, now: float) -> bytes | None:
-    """The report to the sender of `claim`, None where nobody wants one or there is nobody to tell."""
-    if not claim.sender:
-        return None  # never about a report: RFC 5321 §6.1
-    failures = [
-        Failure(t.recipient.address, t.recipient.orcpt, t.action, t.status, t.remote, t.text)
-        for t in told
-        if wanted(t.recipient.notify, t.action)
-    ]
-    if not failures:
-        return None
-    full = content if claim.ret == "FULL" and any(f.action == "failed" for f in failures) else None
+def asked(claim: Claim, told: Sequence[Told]) -> list[Told]:
+    """Those the sender wants to hear of; none where there is no sender: never about a report (RFC 5321 §6.1)."""
+    return [t for t in told if wanted(t.recipient.notify, t.action)] if claim.sender else []
+
+
+def write(hostname: str, claim: Claim, told: Sequence[Told], content: bytes, now: float) -> bytes:
+    """The report to the sender of `claim`. Raises ComposeError."""
+    end = content.find(b"\r\n\r\n")
+    failed = any(t.action == "failed" for t in told)
     return report(
         hostname=hostname,
         to=claim.sender,
-        original_headers=content[: content.find(b"\r\n\r\n") + 2],
-        failures=failures,
+        original_headers=content[: end + 2] if end >= 0 else content,
+        failures=[Failure(t.recipient.address, t.recipient.orcpt, t.action, t.status, t.remote, t.text) for t in told],
         envid=claim.envid,
         arrived=int(claim.created),
         now=int(now),
-        ret_full=full,
+        ret_full=content if claim.ret == "FULL" and failed else None,  # RFC 3461 §4.3: of failures only
     )
+
+
+def status(answer: Answer, otherwise: str) -> str:
+    """The enhanced code of a reply, where it has one of the right class (RFC 2034 §4)."""
+    found = _ENHANCED.match(answer.text)
+    return found[1] if found and found[1][0] == otherwise[0] else otherwise
+
+
+def said(answer: Answer) -> str:
+    """The reply with its code, as the queue and the reports show it."""
+    return f"{answer.code} {answer.text}".rstrip() if answer.code else answer.text

@@ -1,5 +1,6 @@
 """Where mail for a domain goes: MX by preference, equal ones shuffled, A/AAAA without MX (RFC 5321 §5.1)."""
 
+import asyncio
 import ipaddress
 import random
 from collections.abc import Callable
@@ -30,7 +31,7 @@ class Target:
 
 
 class Route:
-    """Finds targets; `own(address)` tells whether an address is this server's own."""
+    """Finds targets; `own(address, port)` tells whether that is a door of this server."""
 
     def __init__(
         self,
@@ -40,48 +41,59 @@ class Route:
         own: Callable[[str, int], bool],
         chance: random.Random,
     ) -> None:
-        self._resolver, self._config, self._hostname, self._own, self._chance = resolver, config, hostname, own, chance
+        self._resolver, self._config, self._own, self._chance = resolver, config, own, chance
+        self._hostname = hostname.lower()
 
     async def targets(self, domain: str) -> list[Target]:
-        """Addresses in the order to try them. Raises Undeliverable, DnsFailed."""
+        """Addresses in the order to try them, at least one. Raises Undeliverable, DnsFailed."""
         if self._config.smarthost:
             host, port = endpoint(self._config.smarthost)
-            return [Target(host, a, port) for a in await self._addresses(host)]
+            found = [Target(host, address, port) for address in await self._addresses(host)]
+            if not found:  # not the sender's fault: somebody will mend the configuration or the DNS
+                raise DnsFailed(f"the smarthost {host} has no address")
+            return found
         if domain.startswith("["):
-            literal = domain.strip("[]")
-            address = str(ipaddress.ip_address(literal[5:] if literal.upper().startswith("IPV6:") else literal))
-            return self._without_own([Target(domain, address, self._config.port)])
-        hosts = await self._hosts(domain)
-        targets: list[Target] = []
-        failed: DnsFailed | None = None
-        for host in hosts[:HOSTS]:
-            try:
-                targets += [Target(host, a, self._config.port) for a in await self._addresses(host)]
-            except DnsFailed as error:
-                failed = error
-        if not targets and failed:
-            raise failed
-        if not targets:
-            raise Undeliverable("5.4.4", f"no address was found for the mail servers of {domain}")
-        return self._without_own(targets)[:ADDRESSES]
+            return self._before_own([(0, self._literal(domain))])
+        exchangers, failed = await self._exchangers(domain)
+        try:
+            return self._before_own(exchangers)[:ADDRESSES]
+        except Undeliverable:
+            if failed:  # a better server may be among those that cannot be looked up now
+                raise failed from None
+            raise
 
-    async def _hosts(self, domain: str) -> list[str]:
+    def _literal(self, domain: str) -> Target:
+        """An address in brackets (RFC 5321 §4.1.3)."""
+        text = domain[1:-1]
+        try:
+            address = ipaddress.ip_address(text[5:] if text[:5].upper() == "IPV6:" else text)
+        except ValueError:
+            raise Undeliverable("5.1.2", f"{domain} is no address mail can be sent to") from None
+        return Target(domain, str(address), self._config.port)
+
+    async def _exchangers(self, domain: str) -> tuple[list[tuple[int, Target]], DnsFailed | None]:
+        """(preference, target) of every address of the domain's mail servers, best first; a fault met on the way."""
         try:
             records = await self._resolver.mx(domain)
         except NoSuchName:
             raise Undeliverable("5.1.2", f"the domain {domain} does not exist") from None
-        if not records:
-            return [domain]
         if [host for _, host in records] in (["."], [""]):
             raise Undeliverable("5.1.10", f"the domain {domain} takes no mail (null MX)")  # RFC 7505 §3
+        records = records or [(0, domain)]
         self._chance.shuffle(records)
         records.sort(key=lambda record: record[0])
-        ours = [preference for preference, host in records if host.lower().rstrip(".") == self._hostname.lower()]
-        if ours:  # only better ones than ourselves: mail must not run in circles, RFC 5321 §5.1
-            records = [r for r in records if r[0] < min(ours)]
-            if not records:
-                raise Undeliverable("5.4.6", f"the mail server of {domain} is this one, which does not know the domain")
-        return [host for _, host in records if host not in (".", "")]
+        records = [(preference, host.rstrip(".")) for preference, host in records if host.rstrip(".")][:HOSTS]
+        looked_up = await asyncio.gather(*(self._addresses(host) for _, host in records), return_exceptions=True)
+        targets: list[tuple[int, Target]] = []
+        failed: DnsFailed | None = None
+        for (preference, host), found in zip(records, looked_up, strict=True):
+            if isinstance(found, DnsFailed):
+                failed = found
+            elif isinstance(found, BaseException):
+                raise found
+            else:
+                targets += [(preference, Target(host, address, self._config.port)) for address in found]
+        return targets, failed
 
     async def _addresses(self, host: str) -> list[str]:
         try:
@@ -89,8 +101,12 @@ class Route:
         except NoSuchName:
             return []
 
-    def _without_own(self, targets: list[Target]) -> list[Target]:
-        others = [t for t in targets if not self._own(t.address, t.port)]
-        if not others:
-            raise Undeliverable("5.4.6", "the mail would come back to this server")
-        return others
+    def _before_own(self, found: list[tuple[int, Target]]) -> list[Target]:
+        """Only servers preferred to this one: mail must not run in circles (RFC 5321 §5.1)."""
+        ours = [p for p, t in found if t.host.lower() == self._hostname or self._own(t.address, t.port)]
+        better = [target for preference, target in found if not ours or preference < min(ours)]
+        if not found:
+            raise Undeliverable("5.4.4", "no address was found for the mail servers of the domain")
+        if not better:
+            raise Undeliverable("5.4.6", "the mail would come back to this server, which does not know the domain")
+        return better

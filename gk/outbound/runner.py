@@ -1,13 +1,13 @@
 """The queue runner: claims what is due, delivers several at once, records what came of it.
 
 Due times are wall-clock columns; the runner sleeps on the loop's monotonic clock, and moves all open rows when the
-two drift apart by more than ten minutes.
+two drift apart by more than ten minutes. Ages are counted on the monotonic clock while a message is under way, so a
+clock that jumps expires nothing.
 """
 
 import asyncio
 import logging
 import random
-import re
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -16,23 +16,30 @@ from gk import metrics
 from gk.accounts.aliases import Directory
 from gk.bus import Bus, Subscription
 from gk.config import Outbound
-from gk.errors import ConfigError, Unavailable
+from gk.errors import Unavailable
 from gk.events import DeliveryAttempted, MessageQueued
 from gk.message.address import AddressError, parse_address
+from gk.message.compose import ComposeError
 from gk.outbound import bounce, schedule
-from gk.outbound.bounce import Told
-from gk.outbound.route import Route, Undeliverable
-from gk.outbound.transport import Answer, Transport
+from gk.outbound.bounce import Told, said, status
+from gk.outbound.courier import Courier, same
+from gk.outbound.letter import Letter, Removed
+from gk.outbound.transport import Answer
 from gk.store.db import Store
-from gk.store.outgoing import FAILED, PENDING, SENT, Claim, Outcome, Report
+from gk.store.outgoing import BOUNCED, FAILED, PENDING, SENT, Claim, Outcome, Report
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 100  # deliveries under way
+AT_ONCE = 500  # claims under way; most of them wait for a connection
+SHARE = 10  # of the free places, those one domain may take: slow domains cannot take them all
 LOOK = 60.0  # seconds between looks at the clock when nothing is due
+FAULT = 5.0  # seconds before the store is asked again after it could not
 GRACE = 4.0  # seconds deliveries under way have to end when the server stops
 
-_ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
+
+def clocks() -> tuple[float, float]:
+    """(wall clock, monotonic clock) in seconds."""
+    return time.time(), time.monotonic()
 
 
 class Runner:
@@ -43,62 +50,59 @@ class Runner:
     def __init__(
         self,
         store: Store,
-        route: Route,
-        transport: Transport,
+        courier: Courier,
         directory: Directory,
         config: Outbound,
         bus: Bus,
         hostname: str,
         chance: random.Random,
     ) -> None:
-        self._store, self._route, self._transport, self._directory = store, route, transport, directory
+        self._store, self._courier, self._directory = store, courier, directory
         self._config, self._bus, self._hostname, self._chance = config, bus, hostname, chance
+        self._seen = clocks()
+        self._newest = 0  # the last message queued before that look
         self._at: Counter[str] = Counter()  # deliveries under way, by domain
+        self._recovered = False
         self._ended = asyncio.Event()
-        self._clocks = (time.time(), time.monotonic())
 
     async def run(self, ready: asyncio.Event) -> None:
-        await self._store.outgoing.recover()
+        self._at.clear()
+        self._recovered = False
+        self._seen, self._newest = clocks(), self._store.outgoing.newest()
         with self._bus.subscribe(MessageQueued) as queued:
-            ready.set()
-            deliveries: set[asyncio.Task[None]] = set()
-            try:
-                async with asyncio.TaskGroup() as group:
-                    while True:
-                        queued.drain()
-                        self._ended.clear()
-                        await self._watch_clock()
-                        for claim in await self._claim():
-                            task = group.create_task(self._keep(claim), name=f"delivery {claim.queue_id}")
-                            deliveries.add(task)
-                            task.add_done_callback(deliveries.discard)
-                        await self._sleep(queued)
-            except asyncio.CancelledError:
-                raise
-            finally:
-                self._at.clear()
+            async with asyncio.TaskGroup() as deliveries:
+                ready.set()
+                while True:
+                    queued.drain()
+                    self._ended.clear()
+                    await self._sleep(queued, await self._start(deliveries))
 
-    async def _claim(self) -> list[Claim]:
-        free = AT_ONCE - self._at.total()
-        if free <= 0:
-            return []
-        busy = [domain for domain, count in self._at.items() if count >= self._config.per_domain]
-        claims: list[Claim] = []
-        while free > 0:
-            found = await self._store.outgoing.claim(time.time(), min(free, self._config.batch), busy)
-            claims += found
-            free -= len(found)
-            self._at.update(claim.domain for claim in found)
-            busy = [domain for domain, count in self._at.items() if count >= self._config.per_domain]
-            if len(found) < self._config.batch:
-                break
-        return claims
+    async def _start(self, deliveries: asyncio.TaskGroup) -> float:
+        """Set off with all there is room for; the seconds until there may be more to do."""
+        try:
+            if not self._recovered:
+                longest = max(self._config.retry_minutes) * 60 * (1 + schedule.JITTER)
+                await self._store.outgoing.recover(clocks()[0], longest)
+                self._recovered = True
+            await self._watch_clock()
+            while (free := AT_ONCE - self._at.total()) > 0:
+                share = max(1, min(self._config.per_domain, free // SHARE))
+                now = clocks()[0]
+                limit = min(free, self._config.batch)
+                claims, due = await self._store.outgoing.claim(now, limit, self._at, share)
+                if not claims:
+                    return LOOK if due is None else min(LOOK, max(0.0, due - now))
+                self._at.update(claim.domain for claim in claims)
+                began = clocks()
+                for claim in claims:
+                    deliveries.create_task(self._attempt(claim, began), name=f"delivery {claim.queue_id}")
+        except Unavailable as error:
+            log.warning("event=queue_waits reason=%s", type(error).__name__)
+            return FAULT
+        return LOOK
 
-    async def _sleep(self, queued: Subscription[MessageQueued]) -> None:
+    async def _sleep(self, queued: Subscription[MessageQueued], pause: float) -> None:
         """Until something is queued, ends, or falls due."""
-        busy = [domain for domain, count in self._at.items() if count >= self._config.per_domain]
-        due = self._store.outgoing.next_due(busy) if self._at.total() < AT_ONCE else None
-        pause = LOOK if due is None else min(LOOK, max(0.0, due - time.time()))
         waits = [asyncio.ensure_future(queued.wait()), asyncio.ensure_future(self._ended.wait())]
         try:
             await asyncio.wait(waits, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
@@ -107,107 +111,109 @@ class Runner:
                 wait.cancel()
 
     async def _watch_clock(self) -> None:
-        wall, monotonic = time.time(), time.monotonic()
-        jump = schedule.drifted(wall - self._clocks[0], monotonic - self._clocks[1])
-        self._clocks = wall, monotonic
+        """Move what was queued before a jump of the wall clock along with it."""
+        before, self._seen = self._seen, clocks()
+        older, self._newest = self._newest, self._store.outgoing.newest()
+        jump = schedule.drifted(self._seen[0] - before[0], self._seen[1] - before[1])
         if jump:
             log.warning("event=clock_jumped seconds=%.0f", jump)
-            await self._store.outgoing.shift(jump)
+            await self._store.outgoing.shift(jump, older)
 
-    async def _keep(self, claim: Claim) -> None:
-        """Deliver one claim; the one net under it: what goes wrong here is tried again later."""
-        delivery = asyncio.ensure_future(self._deliver(claim))
+    async def _attempt(self, claim: Claim, began: tuple[float, float]) -> None:
+        """Deliver one claim; what goes wrong here ends no other delivery."""
+        delivery = asyncio.ensure_future(self._deliver(claim, began))
         try:
             await asyncio.shield(delivery)
         except asyncio.CancelledError:
             # The server stops: a delivery about to hear its 250 may, or the message would be sent twice.
-            _, late = await asyncio.wait([delivery], timeout=GRACE)
-            for task in late:
-                task.cancel()
+            await asyncio.wait([delivery], timeout=GRACE)
+            delivery.cancel()
+            await asyncio.wait([delivery])
             raise
-        except Unavailable as error:
-            log.warning("event=delivery_waits queue=%d reason=%s", claim.queue_id, type(error).__name__)
         except Exception:
-            log.exception("event=delivery_failed queue=%d", claim.queue_id)
-            await self._record(claim, _same(claim, 0, "internal error"), b"")
+            log.exception("event=delivery_not_recorded queue=%d", claim.queue_id)
         finally:
             self._at[claim.domain] -= 1
-            if self._at[claim.domain] <= 0:
+            if not self._at[claim.domain]:
                 del self._at[claim.domain]
             self._ended.set()
 
-    async def _deliver(self, claim: Claim) -> None:
-        content = b""
+    async def _deliver(self, claim: Claim, began: tuple[float, float]) -> None:
+        letter = Letter(self._store.mailboxes, claim.message)
         try:
-            body = await self._store.mailboxes.content_of(claim.message)
-            if body is None:
-                return  # removed meanwhile
+            answers = await self._courier.deliver(claim, letter)
+        except Removed:
+            return
+        except Unavailable as error:
+            answers = same(claim.recipients, 0, str(error))
+        except Exception:  # the one net under a delivery: it is tried again later
+            log.exception("event=delivery_failed queue=%d", claim.queue_id)
+            answers = same(claim.recipients, 0, "internal error")
+        pause = FAULT
+        while True:
             try:
-                content = await asyncio.to_thread(body.read)
-            finally:
-                body.close()
-            targets = await self._route.targets(claim.domain)
-        except Undeliverable as error:
-            await self._record(claim, _same(claim, 550, f"{error.status} {error}"), content)
-            return
-        except (Unavailable, ConfigError) as error:
-            await self._record(claim, _same(claim, 0, str(error)), content)
-            return
-        await self._record(claim, await self._transport.deliver(targets, claim, content), content)
+                await self._record(claim, began, answers, letter)
+                return
+            except Unavailable as error:  # what was sent must be known as sent
+                log.warning("event=record_waits queue=%d reason=%s", claim.queue_id, type(error).__name__)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LOOK)
 
     # --- what came of it ----------------------------------------------------------------------------------------------
 
-    async def _record(self, claim: Claim, answers: Sequence[Answer], content: bytes) -> None:
-        now = time.time()
-        old = schedule.expired(claim.created, now, self._config.expire_hours)
-        late = not claim.warned and now - claim.created > self._config.warn_hours * 3600
-        outcomes, told = [], []
+    async def _record(
+        self, claim: Claim, began: tuple[float, float], answers: Sequence[Answer], letter: Letter
+    ) -> None:
+        await self._watch_clock()
+        now, monotonic = clocks()
+        age = began[0] - claim.created + monotonic - began[1]
+        old = schedule.expired(age, self._config.expire_hours)
+        outcomes: list[Outcome] = []
+        told: list[Told] = []
         for recipient, answer in zip(claim.recipients, answers, strict=True):
             due = 0.0
             if answer.accepted:
-                status = SENT
+                became = SENT
                 if not answer.told:
-                    told.append(Told(recipient, "relayed", _status(answer, "2.0.0"), answer.remote, answer.text))
+                    told.append(Told(recipient, "relayed", status(answer, "2.0.0"), answer.remote, answer.text))
             elif answer.permanent or old:
-                status = FAILED
-                given_up = _status(answer, "5.0.0") if answer.permanent else "4.4.7"  # RFC 3463: time expired
-                told.append(Told(recipient, "failed", given_up, answer.remote, _said(answer)))
+                became = BOUNCED if claim.sender and bounce.wanted(recipient.notify, "failed") else FAILED
+                given_up = status(answer, "5.0.0") if answer.permanent else "4.4.7"  # RFC 3463 §3.5: time expired
+                told.append(Told(recipient, "failed", given_up, answer.remote, said(answer)))
             else:
-                status = PENDING
+                became = PENDING
                 due = schedule.next_attempt(recipient.attempts + 1, now, self._config.retry_minutes, self._chance)
-                if late:
-                    told.append(Told(recipient, "delayed", _status(answer, "4.4.1"), answer.remote, _said(answer)))
-            outcomes.append(Outcome(answer.no, status, _said(answer), answer.remote, due))
-        reports = await self._reports(claim, told, content, now)
-        await self._store.outgoing.record(claim.queue_id, outcomes, reports, warned=late)
+                if schedule.late(claim.created, age, recipient.last_attempt, self._config.warn_hours):
+                    told.append(Told(recipient, "delayed", status(answer, "4.4.1"), answer.remote, said(answer)))
+            outcomes.append(Outcome(answer.no, became, said(answer), answer.remote, due))
+        reports = await self._reports(claim, told, letter, now)
+        await self._store.outgoing.record(claim.queue_id, outcomes, reports, now)
         for outcome in outcomes:
-            kind = {SENT: "sent", FAILED: "failed"}.get(outcome.status, "deferred")
+            kind = {SENT: "sent", PENDING: "deferred"}.get(outcome.status, "failed")
             metrics.attempts.labels(kind).inc()
             self._bus.publish(DeliveryAttempted(claim.queue_id, outcome.no, kind))
-        log.info("event=delivery_attempted queue=%d outcomes=%s", claim.queue_id, ",".join(o.status for o in outcomes))
+        log.info(
+            "event=delivery_attempted queue=%d host=%s outcomes=%s codes=%s",
+            claim.queue_id, answers[0].remote, ",".join(o.status for o in outcomes),
+            ",".join(str(a.code) for a in answers),
+        )  # fmt: skip
 
-    async def _reports(self, claim: Claim, told: list[Told], content: bytes, now: float) -> list[Report]:
-        written = bounce.write(self._hostname, claim, told, content, now)
-        if written is None:
+    async def _reports(self, claim: Claim, told: list[Told], letter: Letter, now: float) -> list[Report]:
+        """What the sender is told, addressed to the mailboxes it leads to."""
+        asked = bounce.asked(claim, told)
+        if not asked:
             return []
         try:
+            content = await letter.read()
+        except (Removed, Unavailable):
+            content = b""
+        try:
+            written = bounce.write(self._hostname, claim, asked, content, now)
             recipients = self._directory.resolve(parse_address(claim.sender))
-        except AddressError:
-            recipients = None
+        except (AddressError, ComposeError) as error:
+            log.warning("event=report_impossible queue=%d reason=%s", claim.queue_id, type(error).__name__)
+            return []
         if not recipients:
             log.warning("event=report_without_sender queue=%d", claim.queue_id)
             return []
         return [Report(await self._store.prepare(written), tuple(recipients))]
-
-
-def _same(claim: Claim, code: int, text: str) -> list[Answer]:
-    return [Answer(r.no, code, text, "") for r in claim.recipients]
-
-
-def _status(answer: Answer, otherwise: str) -> str:
-    found = _ENHANCED.search(answer.text[:20])
-    return found[1] if found and found[1][0] == otherwise[0] else otherwise
-
-
-def _said(answer: Answer) -> str:
-    return f"{answer.code} {answer.text}" if answer.code else answer.text

@@ -1,33 +1,18 @@
-"""The configuration: gk.toml, the machine's overlay gk.local.toml, and a few environment variables.
-
-One frozen dataclass per table; a key's `doc` is its reference. An unknown key is an error with a suggestion.
-The person's file is never rewritten; `gk config set` writes the overlay in the data directory.
-"""
+# ruff: noqa: RUF009 - `key()` is the field() of this file
+"""The tables of gk.toml: one frozen dataclass each, a key's `doc` is its reference."""
 
 import dataclasses
-import difflib
-import os
-import tomllib
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tomli_w
 
-from gk.errors import ConfigError
-
-DEFAULT_FILES = (Path("gk.toml"), Path("/etc/gk/gk.toml"))
-OVERLAY = "gk.local.toml"
-
-
-def key(default: Any, doc: str) -> Any:
-    """A configuration key: its default and the sentence that documents it."""
+def key(default: Any, doc: str, least: int = 1) -> Any:
+    """A configuration key: its default, the sentence that documents it, and the least a number may be."""
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata={"doc": doc})
-    return field(default=default, metadata={"doc": doc})
+    return field(default=default, metadata={"doc": doc, "least": least})
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +99,9 @@ class Limits:
     text_line: int = key(64 << 10, "Bytes of one line of a message.")
     header_bytes: int = key(1 << 20, "Bytes of a message's header section.")
     received_fields: int = key(50, "Received fields before a message counts as looping.")
-    errors_before_delay: int = key(10, "SMTP errors of a session answered without delay.")
+    errors_before_delay: int = key(10, "SMTP errors of a session answered without delay.", 0)
     errors_per_session: int = key(20, "SMTP errors after which a session is closed.")
-    unknown_recipients_before_delay: int = key(5, "Unknown recipients of a session answered without delay.")
+    unknown_recipients_before_delay: int = key(5, "Unknown recipients of a session answered without delay.", 0)
     unknown_recipients: int = key(20, "Unknown recipients after which a session is closed.")
     banner_seconds: int = key(60, "From the banner to EHLO.")
     command_seconds: int = key(60, "Wait for the next SMTP command.")
@@ -128,7 +113,7 @@ class Limits:
     connections_per_network: int = key(120, "Connections from one /24 or /56.")
     connections_before_login: int = key(500, "IMAP connections not logged in yet.")
     new_connections_per_minute: int = key(300, "New connections from one address a minute.")
-    login_failures_before_delay: int = key(5, "Failed logins of an address answered without delay.")
+    login_failures_before_delay: int = key(5, "Failed logins of an address answered without delay.", 0)
     login_failures_per_minute: int = key(10, "Failed logins of an address a minute; three times that per network.")
     login_failures_per_day: int = key(50, "Failed logins of an address a day; three times that per network.")
     login_failures_per_account: int = key(100, "Failed logins of an account a day before new addresses must wait.")
@@ -153,7 +138,7 @@ class Limits:
     queue_messages: int = key(100_000, "Messages in the outgoing queue.")
     journal_messages: int = key(10_000, "Delivered messages not yet filed before deliveries wait.")
     journal_bytes: int = key(256 << 20, "Bytes of the same.")
-    free_space_bytes: int = key(100 << 20, "Free disk space below which mail is refused, or 5 % if that is less.")
+    free_space_bytes: int = key(100 << 20, "Free disk space below which mail is refused, or 5 % if that is less.", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,85 +171,6 @@ class Config:
     path: Path | None = field(default=None, metadata={"doc": None})  # where it was read from; not a key
 
 
-ENVIRONMENT = {  # the aliases accepted in place of their keys
-    "EMAIL_DOMAIN": "domains",
-    "LOG_LEVEL": "log.level",
-}
-
-
-def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
-    """Read gk.toml (`path`, else the first of DEFAULT_FILES), the overlay and the environment; raise ConfigError."""
-    path = find(path)
-    tree = _read(path)
-    data = (path.parent / str(tree.get("data", "data"))).absolute()
-    overlay = data / OVERLAY
-    if overlay.exists():
-        tree = merge(tree, _read(overlay))
-    for variable, dotted in ENVIRONMENT.items():
-        if value := environ.get(variable):
-            tree = merge(tree, nest(dotted, [value] if dotted == "domains" else value.lower()))
-    if environ.get("DEBUG", "").lower() in ("1", "true", "yes"):
-        tree = merge(tree, nest("log.level", "debug"))
-    tree["data"] = str(data)
-    config = dataclasses.replace(parse(tree, str(path)), path=path.absolute())
-    _check(config)
-    return config
-
-
-def find(path: Path | None) -> Path:
-    """The configuration file to use."""
-    if path is not None:
-        return path
-    for candidate in DEFAULT_FILES:
-        if candidate.exists():
-            return candidate
-    raise ConfigError(
-        "no gk.toml here nor in /etc/gk: make one with «gk init you@example.org» or name it with --config"
-    )
-
-
-def parse(tree: Mapping[str, Any], source: str = "gk.toml") -> Config:
-    """Build a Config from nested tables; raise ConfigError naming the key, with a suggestion where one is near."""
-    return typing.cast(Config, _table(Config, tree, source, ""))
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with the keys of `over` on top, table by table."""
-    out = dict(base)
-    for name, value in over.items():
-        below = out.get(name)
-        out[name] = merge(below, value) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
-    return out
-
-
-def nest(dotted: str, value: Any) -> dict[str, Any]:
-    """`a.b`, value → {"a": {"b": value}}."""
-    *tables, name = dotted.split(".")
-    tree: dict[str, Any] = {name: value}
-    for table in reversed(tables):
-        tree = {table: tree}
-    return tree
-
-
-def set_local(config: Config, dotted: str, text: str) -> Path:
-    """Write one key to the overlay, after checking that the whole still stands; return the overlay's path."""
-    overlay = config.data / OVERLAY
-    tree = _read(overlay) if overlay.exists() else {}
-    try:
-        value = tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    tree = merge(tree, nest(dotted, value))
-    base = _read(config.path) if config.path else {}
-    _check(parse(merge(base, tree), str(overlay)))
-    config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = overlay.with_suffix(".new")
-    fresh.write_text(tomli_w.dumps(tree))
-    fresh.chmod(0o600)
-    fresh.replace(overlay)
-    return overlay
-
-
 def documented() -> list[tuple[str, Any, str]]:
     """Every key as (dotted name, default, sentence), in the order of the dataclasses; tables come with their docs."""
     rows: list[tuple[str, Any, str]] = []
@@ -293,115 +199,6 @@ def as_tree(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def endpoint(text: str) -> tuple[str, int]:
-    """`"address:port"`, `"[v6]:port"` → (address, port)."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ConfigError(f'"{text}" is not "address:port"')
-    return host.removeprefix("[").removesuffix("]"), int(port)
-
-
-def is_loopback(host: str) -> bool:
-    return host == "localhost" or host.startswith("127.") or host == "::1"
-
-
 def _default(item: "dataclasses.Field[Any]") -> Any:
     factory = item.default_factory
     return item.default if factory is dataclasses.MISSING else factory()
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; make one with «gk init you@example.org»") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from None
-
-
-def _table(cls: type, tree: Any, source: str, prefix: str) -> Any:
-    if not isinstance(tree, Mapping):
-        raise ConfigError(f"{source}: {prefix.rstrip('.')} must be a table")
-    hints = typing.get_type_hints(cls)
-    fields = {f.name: f for f in dataclasses.fields(cls) if f.metadata["doc"] is not None}
-    values = {}
-    for name, value in tree.items():
-        if name not in fields:
-            raise ConfigError(f"{source}: unknown key {prefix}{name}{_suggestion(name, prefix, list(fields))}")
-        values[name] = _value(hints[name], value, source, f"{prefix}{name}")
-    return cls(**values)
-
-
-def _suggestion(name: str, prefix: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    if near:
-        return f"; did you mean {prefix}{near[0]}?"
-    elsewhere = [dotted for dotted, _, _ in documented() if dotted.split(".")[-1] == name]
-    return f"; did you mean {elsewhere[0]}?" if elsewhere else f"; known here: {', '.join(known)}"
-
-
-def _value(hint: Any, value: Any, source: str, name: str) -> Any:
-    wanted = ""
-    origin = typing.get_origin(hint)
-    if dataclasses.is_dataclass(hint):
-        return _table(typing.cast(type, hint), value, source, f"{name}.")
-    if origin is tuple:
-        items = [value] if isinstance(value, str) else value
-        if isinstance(items, list | tuple):
-            return tuple(_value(typing.get_args(hint)[0], v, source, name) for v in items)
-        wanted = "a list"
-    elif origin in (Mapping, types.MappingProxyType) or origin is typing.get_origin(Mapping[str, str]):
-        if isinstance(value, Mapping):
-            return {
-                str(k).lower(): _value(typing.get_args(hint)[1], v, source, f"{name}.{k}") for k, v in value.items()
-            }
-        wanted = "a table"
-    elif hint is Path:
-        if isinstance(value, str | Path):
-            return Path(value)
-        wanted = "a path"
-    elif hint is bool:
-        if isinstance(value, bool):
-            return value
-        wanted = "true or false"
-    elif hint is int:
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            return value
-        wanted = "a whole number, 0 or more"
-    elif isinstance(value, str):
-        return value
-    raise ConfigError(f"{source}: {name} must be {wanted or 'a text in quotes'}, not {value!r}")
-
-
-def _check(config: Config) -> None:
-    """What the types cannot say."""
-    source = config.path or "gk.toml"
-    if not config.domains:
-        raise ConfigError(f'{source}: domains is empty; write domains = ["example.org"]')
-    for name in ("smtp.mx", "smtp.submission", "smtp.submissions", "imap.starttls", "imap.tls"):
-        table, item = name.split(".")
-        for text in getattr(getattr(config, table), item):
-            host, _ = endpoint(text)
-            if not config.security.require_tls and name != "smtp.mx" and not is_loopback(host):
-                raise ConfigError(
-                    f"{source}: security.require_tls = false is for loopback only, but {name} listens on {text}"
-                )
-    for text in config.dns.resolver:
-        endpoint(text)
-    if config.outbound.smarthost:
-        endpoint(config.outbound.smarthost)
-    for name, value, allowed in (
-        ("log.level", config.log.level, ("debug", "info", "warning", "error")),
-        ("log.format", config.log.format, ("text", "json")),
-        ("outbound.smarthost_tls", config.outbound.smarthost_tls, ("starttls", "tls", "none")),
-    ):
-        if value not in allowed:
-            raise ConfigError(f'{source}: {name} must be one of {", ".join(allowed)}, not "{value}"')
-    if not config.outbound.retry_minutes or 0 in config.outbound.retry_minutes:
-        raise ConfigError(f"{source}: outbound.retry_minutes needs pauses of at least one minute")
-    for alias in config.aliases:
-        if "@" not in alias:
-            raise ConfigError(f'{source}: aliases."{alias}" needs an @: "info@example.org", or "@example.org" for all')

@@ -1,0 +1,50 @@
+"""The configuration: frozen values, read once and handed to each room by constructor.
+
+- An unknown key is an error with a suggestion; every error is a ConfigError of one line.
+- The person's file is never rewritten; `gk config set` writes the overlay in the data directory.
+"""
+
+from gk.config.checks import endpoint, is_loopback, parse
+from gk.config.reading import DEFAULT_FILES, ENVIRONMENT, OVERLAY, find, load, merge, notes, set_local
+from gk.config.tables import (
+    Certificate,
+    Config,
+    Dns,
+    Http,
+    Imap,
+    Limits,
+    Log,
+    Outbound,
+    Security,
+    Smtp,
+    Tls,
+    as_tree,
+    documented,
+)
+
+__all__ = [
+    "DEFAULT_FILES",
+    "ENVIRONMENT",
+    "OVERLAY",
+    "Certificate",
+    "Config",
+    "Dns",
+    "Http",
+    "Imap",
+    "Limits",
+    "Log",
+    "Outbound",
+    "Security",
+    "Smtp",
+    "Tls",
+    "as_tree",
+    "documented",
+    "endpoint",
+    "find",
+    "is_loopback",
+    "load",
+    "merge",
+    "notes",
+    "parse",
+    "set_local",
+]

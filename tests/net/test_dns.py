@@ -1,0 +1,109 @@
+"""Names looked up over the wire: an answer, "there is none", or "not now"."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gk.net import dns as dns_module
+from gk.net.dns import DnsFailed, NoSuchName, SystemResolver
+from tests.strangers import Zone, zone
+
+
+@pytest.fixture
+async def names() -> AsyncIterator[Zone]:
+    async with zone() as opened:
+        yield opened
+
+
+def resolver(names: Zone) -> SystemResolver:
+    return SystemResolver([f"127.0.0.1:{names.port}"])
+
+
+async def test_exchangers_come_with_their_preferences(names: Zone) -> None:
+    names.add("far.test", "MX", "20 b.far.test.", "10 a.far.test.")
+    assert sorted(await resolver(names).mx("far.test")) == [(10, "a.far.test."), (20, "b.far.test.")]
+
+
+async def test_a_name_without_exchangers_has_none_and_an_absent_one_is_absent(names: Zone) -> None:
+    names.add("far.test", "A", "192.0.2.1")
+    assert await resolver(names).mx("far.test") == []
+    with pytest.raises(NoSuchName):
+        await resolver(names).mx("nowhere.test")
+    with pytest.raises(NoSuchName):
+        await resolver(names).addresses("nowhere.test")
+
+
+async def test_both_families_of_addresses_are_found(names: Zone) -> None:
+    names.add("host.test", "A", "192.0.2.1")
+    names.add("host.test", "AAAA", "2001:db8::1")
+    assert await resolver(names).addresses("host.test") == ["2001:db8::1", "192.0.2.1"]
+
+
+async def test_an_address_is_its_own_answer(names: Zone) -> None:
+    assert await resolver(names).addresses("192.0.2.1") == ["192.0.2.1"]
+    assert names.asked == []
+
+
+async def test_an_answer_is_remembered(names: Zone) -> None:
+    names.domain("far.test", "192.0.2.1")
+    found = resolver(names)
+    await found.mx("far.test")
+    await found.mx("far.test")
+    assert names.asked == [("far.test", "MX")]
+
+
+async def test_a_fault_of_the_server_is_not_an_answer(names: Zone) -> None:
+    names.faults["far.test"] = "servfail"
+    with pytest.raises(DnsFailed):
+        await resolver(names).mx("far.test")
+    with pytest.raises(DnsFailed):
+        await resolver(names).addresses("far.test")
+
+
+async def test_a_server_that_says_nothing_is_given_up_in_time(names: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dns_module, "LIFETIME", 0.1)
+    names.faults["far.test"] = "silent"
+    began = time.monotonic()
+    with pytest.raises(DnsFailed):
+        await resolver(names).mx("far.test")
+    assert time.monotonic() - began < 2
+
+
+async def test_aliases_in_a_circle_are_a_fault(names: Zone) -> None:
+    names.add("a.test", "CNAME", "b.test.")
+    names.add("b.test", "CNAME", "a.test.")
+    with pytest.raises(DnsFailed):
+        await resolver(names).addresses("a.test")
+
+
+@pytest.mark.parametrize("name", ["", ".", "a..b", "x" * 64 + ".test", "é" * 300, "a\0b", "\udcff.test"])
+async def test_no_name_raises_anything_else(names: Zone, name: str) -> None:
+    try:
+        await resolver(names).mx(name)
+    except (NoSuchName, DnsFailed):
+        pass
+
+
+async def test_answers_that_make_no_sense_are_a_fault() -> None:
+    class Babble(asyncio.DatagramProtocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = transport
+
+        def datagram_received(self, data: bytes, source: object) -> None:
+            self.transport.sendto(data[:2] + b"\xff" * 50, source)  # type: ignore[attr-defined]
+
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Babble, local_addr=("127.0.0.1", 0))
+    found = SystemResolver([f"127.0.0.1:{transport.get_extra_info('sockname')[1]}"])
+    found._resolver.lifetime = 0.2
+    with pytest.raises(DnsFailed):
+        await found.mx("far.test")
+    transport.close()
+
+
+async def test_a_machine_without_resolvers_says_not_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = SystemResolver([])
+    found._resolver.nameservers = []
+    with pytest.raises(DnsFailed):
+        await found.mx("far.test")
