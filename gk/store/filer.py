@@ -9,10 +9,11 @@ name. A `remove` waits while any unplaced row needs the same content.
 
 import asyncio
 import errno
+import json
 import logging
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -201,53 +202,64 @@ class Filer:
         written: dict[int, str] = {}  # message → a path that holds it, for the next one to link to
         moves: list[tuple[str, str]] = []
         fresh: list[str] = []
-        folders: set[Path] = set()
-        letters: dict[int, maildir.Letters] = {}
-        for row_id, _, mailbox, uid, _, message, flags, _ in rows:
-            entry = self._db.execute(
-                "SELECT e.date, m.size, m.spool, b.account, b.directory, b.name, b.uidnext FROM entry e"
-                " JOIN message m ON m.id = e.message JOIN mailbox b ON b.id = e.mailbox"
-                " WHERE e.mailbox = ? AND e.uid = ?",
-                (mailbox, uid),
-            ).fetchone()
+        boxes: dict[int, tuple[str, maildir.Letters]] = {}
+        places = self._db.execute(
+            "SELECT f.id, f.mailbox, f.first, f.message, f.flags, e.date, m.size, m.spool, j.content"
+            " FROM filing f LEFT JOIN entry e ON e.mailbox = f.mailbox AND e.uid = f.first"
+            " LEFT JOIN message m ON m.id = e.message LEFT JOIN journal j ON j.message = e.message"
+            " WHERE f.id IN (SELECT value FROM json_each(?)) ORDER BY f.id",
+            (json.dumps([row[0] for row in rows]),),
+        )
+        for row_id, mailbox, uid, message, flags, date, size, spool, content in places:
             done.rows.append(row_id)
-            if entry is None:
+            if date is None:
                 continue  # expunged before it was filed
-            date, size, spool, account, directory, name, uidnext = entry
-            folder = self._folders.made(done.folders, mailbox, abs(account), directory, name)
-            self._folders.describe(folder, mailbox, uidnext)
-            if mailbox not in letters:
-                letters[mailbox] = maildir.Letters(self._db, mailbox)
-            file = maildir.file_name(date, message, uid, size, letters[mailbox].of(flags))
-            tmp, cur = str(folder / "tmp" / file), str(folder / "cur" / file)
+            if mailbox not in boxes:
+                boxes[mailbox] = self._box(done, mailbox)
+            folder, letters = boxes[mailbox]
+            file = maildir.file_name(date, message, uid, size, letters.of(flags))
+            tmp, cur = f"{folder}/tmp/{file}", f"{folder}/cur/{file}"
             if not os.path.exists(cur):  # it does after a crash between its rename and the commit
-                if self._write(tmp, message, spool, written):
+                if self._write(tmp, message, spool, content, written):
                     fresh.append(tmp)
                 moves.append((tmp, cur))
-                folders.add(folder)
             written[message] = tmp if moves and moves[-1][0] == tmp else cur
             done.placed.append((flags, mailbox, uid, message, file))
             done.size += size
             if done.size > BATCH_BYTES:
                 break
+        places.close()
         disk.sync_all(self._data, fresh)
         crash.here("tmp-synced")
         for tmp, cur in moves:
             os.rename(tmp, cur)
             crash.here("file-renamed")
-        for folder in folders:
-            disk.sync(folder / "cur")
+        for folder, _ in boxes.values():
+            disk.sync(f"{folder}/cur")
             crash.here("directory-synced")
 
-    def _write(self, path: str, message: int, spool: str | None, written: dict[int, str]) -> bool:
+    def _box(self, done: Round, mailbox: int) -> tuple[str, maildir.Letters]:
+        """The folder of a mailbox, described, and its letters for flags."""
+        assert self._db is not None
+        account, directory, name, uidnext = self._db.execute(
+            "SELECT abs(account), directory, name, uidnext FROM mailbox WHERE id = ?", (mailbox,)
+        ).fetchone()
+        folder, chosen = self._folders.made(mailbox, account, directory, name)
+        if directory is None:
+            done.folders.append((chosen, mailbox))
+        self._folders.describe(folder, mailbox, uidnext)
+        return str(folder), maildir.Letters(self._db, mailbox)
+
+    def _write(
+        self, path: str, message: int, spool: str | None, content: bytes | None, written: dict[int, str]
+    ) -> bool:
         """Make `path` hold the message: linked where a file has it already, else written; true when to be synced."""
         assert self._db is not None
-        for source in filter(None, (written.get(message), spool and str(self._data / "spool" / spool))):
+        for source in filter(None, (written.get(message), spool and f"{self._data}/spool/{spool}")):
             if disk.link(source, path):
                 return False
-        row = self._db.execute("SELECT content FROM journal WHERE message = ?", (message,)).fetchone()
-        if row is not None:
-            disk.write_file(path, row[0])
+        if content is not None:
+            disk.write_file(path, content)
             crash.here("tmp-written")
             return True
         for folder, name, stem in filed(self._db, self._data, message):
@@ -314,16 +326,15 @@ class Filer:
 def _record(db: sqlite3.Connection, facts: list[Fact], done: Round) -> list[str]:
     """The transaction after a round; return the spool files nobody needs any more."""
     db.executemany("UPDATE mailbox SET directory = ? WHERE id = ?", done.folders)
+    db.executemany("UPDATE entry SET filed = ? WHERE mailbox = ? AND uid = ?", [placed[:3] for placed in done.placed])
     for flags, mailbox, uid, message, name in done.placed:
-        there = db.execute(
-            "UPDATE entry SET filed = ? WHERE mailbox = ? AND uid = ? RETURNING flags", (flags, mailbox, uid)
-        ).fetchone()
-        if there is None:
+        there = db.execute("SELECT flags FROM entry WHERE mailbox = ? AND uid = ?", (mailbox, uid)).fetchone()
+        if there is None:  # expunged meanwhile
             db.execute(
                 "INSERT INTO filing (kind, mailbox, first, last, message, name) VALUES (?, ?, ?, ?, ?, ?)",
                 (REMOVE, mailbox, uid, uid, message, name),
             )
-        elif there[0] != flags:
+        elif there[0] != flags:  # flagged meanwhile
             db.execute(
                 "INSERT INTO filing (kind, mailbox, first, last) VALUES (?, ?, ?, ?)", (RENAME, mailbox, uid, uid)
             )
@@ -331,22 +342,18 @@ def _record(db: sqlite3.Connection, facts: list[Fact], done: Round) -> list[str]
     db.executemany("UPDATE filing SET first = ? WHERE id = ?", done.continued)
     db.executemany("DELETE FROM filing WHERE id = ?", [(row,) for row in done.rows])
     db.executemany("DELETE FROM mailbox WHERE id = ?", [(mailbox,) for mailbox in done.dropped])
-    spools = []
-    for message in {placed[3] for placed in done.placed}:
-        spools += settle(db, message)
-    return spools
+    return settle(db, {placed[3] for placed in done.placed})
 
 
-def settle(db: sqlite3.Connection, message: int) -> list[str]:
-    """Drop the journal body or spool file of a message once every row of it is placed and no queue needs it."""
-    if db.execute(
-        "SELECT 1 FROM filing WHERE kind = 0 AND message = ? UNION ALL SELECT 1 FROM outgoing WHERE message = ?",
-        (message, message),
-    ).fetchone():
-        return []
-    db.execute("DELETE FROM journal WHERE message = ?", (message,))
-    row = db.execute("SELECT spool FROM message WHERE id = ? AND spool IS NOT NULL", (message,)).fetchone()
-    if row is None:
-        return []
-    db.execute("UPDATE message SET spool = NULL WHERE id = ?", (message,))
-    return [row[0]]
+def settle(db: sqlite3.Connection, messages: Iterable[int]) -> list[str]:
+    """Drop journal bodies and name the spool files of messages whose every row is placed and which no queue needs."""
+    settled = db.execute(
+        "SELECT id, spool FROM message WHERE id IN (SELECT value FROM json_each(?))"
+        " AND NOT EXISTS (SELECT 1 FROM filing WHERE filing.message = message.id AND filing.kind = 0)"
+        " AND NOT EXISTS (SELECT 1 FROM outgoing WHERE outgoing.message = message.id)",
+        (json.dumps(list(messages)),),
+    ).fetchall()
+    db.executemany("DELETE FROM journal WHERE message = ?", [(message,) for message, _ in settled])
+    spooled = [(message, spool) for message, spool in settled if spool is not None]
+    db.executemany("UPDATE message SET spool = NULL WHERE id = ?", [(message,) for message, _ in spooled])
+    return [spool for _, spool in spooled]

@@ -15,20 +15,15 @@ class Folders:
     def __init__(self, db: sqlite3.Connection, data: Path) -> None:
         self._db, self._data = db, data
         self._known: set[Path] = set()
+        self._chosen: dict[int, tuple[Path, str]] = {}
         self._keywords: dict[int, int] = {}
         self._uidnext: dict[int, int] = {}
 
-    def made(self, chosen: list[tuple[str, int]], mailbox: int, account: int, directory: str | None, name: str) -> Path:
-        """The mailbox's folder, made with its parents synced when it is new; `chosen` gets the name it is given."""
-        for given, box in chosen:
-            if box == mailbox:
-                directory = given
+    def made(self, mailbox: int, account: int, directory: str | None, name: str) -> tuple[Path, str]:
+        """The mailbox's folder, made with its parents synced when it is new, and its name in the account's."""
         root = maildir.account_path(self._data, account)
         if directory is None:
-            directory = maildir.directory(name, mailbox)
-            if self._taken(root, directory, mailbox) or any(d == directory for d, _ in chosen):
-                directory = maildir.parking(mailbox)
-            chosen.append((directory, mailbox))
+            directory = self._choose(root, mailbox, name)
         folder = root / directory
         if folder not in self._known:
             for path in (folder / "tmp", folder / "cur", folder / "new"):
@@ -41,7 +36,16 @@ class Folders:
             for path in (folder, root, root.parent, root.parent.parent):
                 disk.sync(path)
             self._known.add(folder)
-        return folder
+        return folder, directory
+
+    def _choose(self, root: Path, mailbox: int, name: str) -> str:
+        """A directory for a mailbox that has none yet; remembered until its row says so."""
+        if mailbox not in self._chosen:
+            directory = maildir.directory(name, mailbox)
+            if self._taken(root, directory, mailbox) or (root, directory) in self._chosen.values():
+                directory = maildir.parking(mailbox)
+            self._chosen[mailbox] = (root, directory)
+        return self._chosen[mailbox][1]
 
     def dropped(self, mailbox: int) -> None:
         """The folder of a deleted mailbox goes, with what is ours in it."""
@@ -64,6 +68,7 @@ class Folders:
             disk.sync(root)
         self._known.discard(root / directory)
         self._uidnext.pop(mailbox, None)
+        self._chosen.pop(mailbox, None)
         if (root / target).exists():
             self.describe(root / target, mailbox, 0)
         return target

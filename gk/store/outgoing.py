@@ -317,7 +317,7 @@ def _drop(db: sqlite3.Connection, queue_id: int) -> bool:
         return False
     db.execute("DELETE FROM outgoing_recipient WHERE outgoing = ?", (queue_id,))
     removal.forget(db, [row[0]])
-    removal.unspool(db, settle(db, row[0]))
+    removal.unspool(db, settle(db, [row[0]]))
     return True
 
 
