@@ -49,7 +49,8 @@ class Round:
     continued: list[tuple[int, int]] = field(default_factory=list)  # (next first uid, filing id) of a long RENAME
     folders: list[tuple[str, int]] = field(default_factory=list)  # directory, mailbox
     dropped: list[int] = field(default_factory=list)  # mailboxes whose folder is gone
-    size: int = 0
+    size: int = 0  # of the messages placed
+    full: bool = False  # there may be more to do
 
     def __bool__(self) -> bool:
         return bool(self.rows or self.continued or self.folders)
@@ -74,6 +75,7 @@ class Filer:
         self._hurry = asyncio.Event()
         self._waiting = 0  # messages that came since the last round
         self._resting = 0  # callers of rest()
+        self._stuck: set[int] = set()  # rows whose content is nowhere; looked at again after a restart
         self._round_done = asyncio.Event()
         self.idle = asyncio.Event()
         """Set while there is nothing left to file."""
@@ -140,15 +142,15 @@ class Filer:
             self._round_done = asyncio.Event()
             if done is None:
                 await asyncio.sleep(PAUSE)
-            elif done < BATCH // 2:
+            elif not done.full:
                 if done:
                     self._wake.set()  # look again, later
                 elif not self._wake.is_set():
                     self.idle.set()
                 return
 
-    async def _once(self) -> int:
-        """One round; how many rows it did."""
+    async def _once(self) -> Round:
+        """One round: what it did."""
         work = asyncio.ensure_future(asyncio.to_thread(self._work))
         try:
             done = await asyncio.shield(work)
@@ -156,7 +158,7 @@ class Filer:
             await asyncio.wait([work])  # the thread uses our connection: let it end
             raise
         if not done:
-            return 0
+            return done
         spools = await self._commits.do(lambda db, facts: _record(db, facts, done))
         crash.here("round-committed")
         for name in spools:
@@ -164,7 +166,7 @@ class Filer:
             crash.here("spool-removed")
         if done.placed:
             self._settled(len(done.placed), done.size)
-        return len(done.rows) + len(done.renamed)
+        return done
 
     # --- on disk, in a thread -----------------------------------------------------------------------------------------
 
@@ -172,13 +174,15 @@ class Filer:
         assert self._db is not None
         rows = self._db.execute(
             "SELECT id, kind, mailbox, first, last, message, flags, name FROM filing f WHERE NOT (kind = ? AND EXISTS"
-            " (SELECT 1 FROM filing p WHERE p.kind = 0 AND p.message = f.message)) ORDER BY id LIMIT ?",
-            (REMOVE, BATCH),
+            " (SELECT 1 FROM filing p WHERE p.kind = 0 AND p.message = f.message))"
+            " AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?",
+            (REMOVE, json.dumps(list(self._stuck)), BATCH),
         ).fetchall()
-        done = Round()
+        done = Round(full=len(rows) == BATCH)
         kinds = {row[1] for row in rows}
         if kinds & {MOVE_FOLDER, DROP_FOLDER}:  # one step each, and nothing of what comes after it yet
             at = next(i for i, row in enumerate(rows) if row[1] in (MOVE_FOLDER, DROP_FOLDER))
+            done.full = True
             if at == 0:
                 self._folder(done, rows[0])
                 return done
@@ -194,6 +198,7 @@ class Filer:
                 (self._data / "spool" / row[7]).unlink(missing_ok=True)
                 done.rows.append(row[0])
             if len(done.renamed) >= RENAMES:
+                done.full = True
                 break
         return done
 
@@ -203,6 +208,7 @@ class Filer:
         moves: list[tuple[str, str]] = []
         fresh: list[str] = []
         boxes: dict[int, tuple[str, maildir.Letters]] = {}
+        copied = 0
         places = self._db.execute(
             "SELECT f.id, f.mailbox, f.first, f.message, f.flags, e.date, m.size, m.spool, j.content"
             " FROM filing f LEFT JOIN entry e ON e.mailbox = f.mailbox AND e.uid = f.first"
@@ -220,13 +226,21 @@ class Filer:
             file = maildir.file_name(date, message, uid, size, letters.of(flags))
             tmp, cur = f"{folder}/tmp/{file}", f"{folder}/cur/{file}"
             if not os.path.exists(cur):  # it does after a crash between its rename and the commit
-                if self._write(tmp, message, spool, content, written):
-                    fresh.append(tmp)
+                try:
+                    if self._write(tmp, message, spool, content, written):
+                        fresh.append(tmp)
+                except FileNotFoundError as error:  # somebody removed what it was to be linked to; the others go on
+                    log.error("event=content_missing message=%d error=%s", message, error.strerror)
+                    self._stuck.add(row_id)
+                    done.rows.remove(row_id)
+                    continue
                 moves.append((tmp, cur))
             written[message] = tmp if moves and moves[-1][0] == tmp else cur
             done.placed.append((flags, mailbox, uid, message, file))
             done.size += size
-            if done.size > BATCH_BYTES:
+            copied += len(content or b"")
+            if copied > BATCH_BYTES:
+                done.full = True
                 break
         places.close()
         disk.sync_all(self._data, fresh)

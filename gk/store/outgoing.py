@@ -5,6 +5,7 @@ leaves the queue in the transaction that records its last recipient, together wi
 """
 
 import json
+import os
 import sqlite3
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gk import metrics
-from gk.errors import NoSuchQueueItem, Overloaded
+from gk.errors import GkError, NoSuchQueueItem, Overloaded
 from gk.store import entries, removal
 from gk.store.filer import settle
 from gk.store.spool import SpoolFile
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gk.store.db import Store
 
 PENDING, SENDING, SENT, FAILED, BOUNCED = "pending", "sending", "sent", "failed", "bounced"
+DISK_SHARE = 10  # the queue may fill a tenth of the disk
 WINDOW = 1000  # due recipients looked at for one claim: a full queue is claimed from in bounded time
 
 
@@ -86,11 +88,13 @@ class Outgoing:
 
     def __init__(self, store: "Store") -> None:
         self._db, self._commits, self._store = store.reader, store.commits, store
-        self._count = 0
+        self._count = self._bytes = 0
 
     def begin(self) -> None:
-        (self._count,) = self._db.execute("SELECT count(*) FROM outgoing").fetchone()
-        metrics.queued.set(self._count)
+        count, size = self._db.execute(
+            "SELECT count(*), coalesce(sum(m.size), 0) FROM outgoing q JOIN message m ON m.id = q.message"
+        ).fetchone()
+        self._counted(count, size)
 
     async def add(
         self,
@@ -109,9 +113,16 @@ class Outgoing:
 
         Raises Overloaded when the queue is full, DiskFull, ReadOnly.
         """
-        if recipients and self._count >= self._store.limits.queue_messages:
-            raise Overloaded("the outgoing queue is full")
-        await self._store.space.room()
+        arrivals = [arrival, *(kept for kept, _ in local)]
+        try:
+            if recipients:
+                self._check_room(arrival.size)
+            await self._store.space.room()
+        except GkError:
+            for refused in arrivals:
+                if isinstance(refused.content, SpoolFile):
+                    refused.content.discard()
+            raise
         now, keywords = time.time(), self._store.limits.keywords
 
         def work(db: sqlite3.Connection, facts: list[Fact]) -> int:
@@ -134,16 +145,24 @@ class Outgoing:
             facts.append(Queued(queue_id))
             return queue_id
 
-        queue_id = await self._store.keep_all([arrival, *(kept for kept, _ in local)], work)
+        queue_id = await self._store.keep_all(arrivals, work)
         if queue_id:
-            self._counted(1)
+            self._counted(1, arrival.size)
         elif isinstance(arrival.content, SpoolFile):
             arrival.content.kept = False
             arrival.content.discard()
         return queue_id
 
-    def _counted(self, change: int) -> None:
-        self._count += change
+    def _check_room(self, size: int) -> None:
+        disk = os.statvfs(self._store.data)
+        if self._count >= self._store.limits.queue_messages:
+            raise Overloaded("the outgoing queue is full")
+        if self._bytes + size > disk.f_blocks * disk.f_frsize // DISK_SHARE:
+            raise Overloaded("the outgoing queue has its share of the disk")
+
+    def _counted(self, messages: int, size: int) -> None:
+        self._count += messages
+        self._bytes += size
         metrics.queued.set(self._count)
 
     # --- the runner's side --------------------------------------------------------------------------------------------
@@ -174,7 +193,7 @@ class Outgoing:
         """Write down an attempt made at `now`, store the reports about it; true when the message left the queue."""
         keywords = self._store.limits.keywords
 
-        def work(db: sqlite3.Connection, facts: list[Fact]) -> bool:
+        def work(db: sqlite3.Connection, facts: list[Fact]) -> int | None:
             db.executemany(
                 "UPDATE outgoing_recipient SET status = ?, attempts = attempts + 1, last_attempt = ?, reply = ?,"
                 " remote = ?, due = ? WHERE outgoing = ? AND no = ?",
@@ -185,14 +204,12 @@ class Outgoing:
             if db.execute(
                 "SELECT 1 FROM outgoing_recipient WHERE outgoing = ? AND status IN ('pending', 'sending')", (queue_id,)
             ).fetchone():
-                return False
+                return None
             return _drop(db, queue_id)
 
-        finished = await self._store.keep_all([r.arrival for r in reports], work)
-        if finished:
-            self._counted(-1)
-            self._store.filer.wake()
-        return finished
+        size = await self._store.keep_all([r.arrival for r in reports], work)
+        self._left(size)
+        return size is not None
 
     async def shift(self, seconds: float, newest: int) -> None:
         """The clock jumped: move the times of messages queued before it, up to the id `newest`, with it."""
@@ -246,8 +263,12 @@ class Outgoing:
     async def remove(self, queue_id: int) -> None:
         """Take a message out of the queue; nobody is told."""
         self.get(queue_id)
-        if await self._commits.do(lambda db, facts: _drop(db, queue_id)):
-            self._counted(-1)
+        self._left(await self._commits.do(lambda db, facts: _drop(db, queue_id)))
+
+    def _left(self, size: int | None) -> None:
+        """A message of that size left the queue; None where it had left before."""
+        if size is not None:
+            self._counted(-1, -size)
             self._store.filer.wake()
 
     async def _poke(self, queue_id: int, statement: str, values: tuple[object, ...]) -> None:
@@ -310,15 +331,16 @@ def _mark(db: sqlite3.Connection, queue_id: int, domain: str, now: float) -> Cla
     return Claim(queue_id, message, size, account, sender, envid, ret, created, domain, claimed)
 
 
-def _drop(db: sqlite3.Connection, queue_id: int) -> bool:
-    """Take a message out of the queue; false when it was gone already."""
+def _drop(db: sqlite3.Connection, queue_id: int) -> int | None:
+    """Take a message out of the queue; its size, None when it was gone already."""
     row = db.execute("DELETE FROM outgoing WHERE id = ? RETURNING message", (queue_id,)).fetchone()
     if row is None:
-        return False
+        return None
+    (size,) = db.execute("SELECT size FROM message WHERE id = ?", row).fetchone()
     db.execute("DELETE FROM outgoing_recipient WHERE outgoing = ?", (queue_id,))
     removal.forget(db, [row[0]])
     removal.unspool(db, settle(db, [row[0]]))
-    return True
+    return int(size)
 
 
 def _shift(db: sqlite3.Connection, seconds: float, newest: int) -> None:

@@ -146,6 +146,18 @@ async def test_a_filed_message_copied_and_expunged_at_once_is_still_there(tmp_pa
         assert await read(store, box(store, "Archive"), 1) == message(1)
 
 
+async def test_one_message_whose_file_somebody_took_away_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await append(store, box(store), message(1))
+        await store.filer.rest()
+        for name in files(tmp_path):
+            (tmp_path / "mail" / name).unlink()
+        await store.mailboxes.copy(box(store), [1], box(store, "Archive"))
+        await append(store, box(store), message(2))
+        await store.filer.rest()
+        assert [name.split("U")[1][0] for name in files(tmp_path)] == ["2"]
+
+
 async def test_mail_for_a_mailbox_deleted_meanwhile_goes_to_inbox(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         gone = box(store, "Archive")
