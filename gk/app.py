@@ -74,7 +74,7 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
         for note in configuration.notes():
             log.info("event=note text=%r", note)
         async with supervise(runner, LoopLag(), systemd.Watchdog()), supervise(*listeners, control):
-            with _reloading(config, here.directory, certificates, bus):
+            with _reloading(config, here.directory, logins, certificates, bus):
                 systemd.notify("READY=1")
                 log.info("event=ready listeners=%d", len(listeners))
                 ready(here)
@@ -85,7 +85,9 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
 
 
 @contextmanager
-def _reloading(config: Config, directory: Directory, certificates: Certificates, bus: Bus) -> Iterator[None]:
+def _reloading(
+    config: Config, directory: Directory, logins: Logins, certificates: Certificates, bus: Bus
+) -> Iterator[None]:
     """SIGHUP reads the configuration again: domains, aliases, certificates, log level; the rest needs a restart."""
 
     def reload() -> None:
@@ -94,6 +96,7 @@ def _reloading(config: Config, directory: Directory, certificates: Certificates,
             fresh = configuration.load(config.path)
             certificates.reload(fresh)
             directory.configure(fresh.domains, fresh.aliases)
+            logins.configure(fresh.domains)
             setup(fresh.log.level, fresh.log.format)
             bus.publish(CertificateRenewed(certificates.names))
             bus.publish(ConfigReloaded())

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import random
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -266,16 +267,16 @@ async def zone() -> AsyncIterator[Zone]:
 
 
 def free_port(*hosts: str) -> int:
-    """A port free on all of these addresses."""
+    """A port free on all of these addresses, below those the kernel gives to clients."""
+    chance = random.SystemRandom()
     while True:
+        port = chance.randrange(10_000, 32_000)
         sockets: list[socket.socket] = []
         try:
-            port = 0
             for host in hosts or ("127.0.0.1",):
                 sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
                 sockets.append(sock)
                 sock.bind((host, port))
-                port = sock.getsockname()[1]
             return port
         except OSError:
             continue

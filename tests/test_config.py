@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -282,8 +283,7 @@ def test_no_tree_of_values_raises_anything_but_a_config_error(tree: dict[str, An
 @given(st.text(max_size=200) | st.binary(max_size=200))
 @settings(max_examples=FUZZ)
 def test_no_file_raises_anything_but_a_config_error(content: str | bytes) -> None:
-    directory = Path(os.environ.get("TMPDIR", "/tmp"))
-    path = directory / f"gk-config-{os.getpid()}.toml"
+    path = Path(tempfile.gettempdir()) / f"gk-config-{os.getpid()}.toml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
     try:
         load(path, {})

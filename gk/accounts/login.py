@@ -61,9 +61,13 @@ class Logins:
         clock: Clock = time.monotonic,
     ) -> None:
         self._accounts, self._passwords, self._failures = accounts, passwords, failures
-        self._domain = domains[0].lower() if len(domains) == 1 else None
+        self.configure(domains)
         self._verified = Verified(clock)
         self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+
+    def configure(self, domains: Sequence[str]) -> None:
+        """Take over the domains: with a single one, its local parts are login names too."""
+        self._domain = domains[0].lower() if len(domains) == 1 else None
 
     async def check(self, login: str, password: str, peer: str, protocol: str) -> Account:
         """The account; raise LoginFailed, LoginDelayed (not looked at) or Overloaded.

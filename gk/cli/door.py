@@ -33,17 +33,19 @@ def act(config: Config, action: str, arguments: Mapping[str, Any]) -> Any:
         try:
             return call(config.data, action, arguments, bar.show)
         except NoDaemon:
-            become_owner(config.data)
-            try:
-                return asyncio.run(_alone(config, action, arguments, bar))
-            except InUse as error:
-                raise NoDaemon(f"{error}; it does not answer on gk.sock: starting, stopping or stuck") from None
+            pass
+        app, registry = discover.module("gk", "app"), discover.module("gk.actions", "registry")
+        registry.every()  # what is loaded now need not be readable to the owner
+        become_owner(config.data)
 
+        async def alone() -> Any:
+            async with app.rooms(config) as rooms:
+                return await registry.run(action, arguments, rooms.context(frozenset({"admin"}), bar.show))
 
-async def _alone(config: Config, action: str, arguments: Mapping[str, Any], bar: "Bar") -> Any:
-    app, registry = discover.module("gk", "app"), discover.module("gk.actions", "registry")
-    async with app.rooms(config) as rooms:
-        return await registry.run(action, arguments, rooms.context(frozenset({"admin"}), bar.show))
+        try:
+            return asyncio.run(alone())
+        except InUse as error:
+            raise NoDaemon(f"{error}; it does not answer on gk.sock: starting, stopping or stuck") from None
 
 
 def become_owner(data: Path) -> None:

@@ -25,6 +25,7 @@ PATIENCE = (30.0, 570.0)  # seconds for the filer to finish what is in the journ
 def command(context: click.Context, json_: bool) -> None:
     """Rebuild the index from the message files. The server must be stopped first."""
     config = configuration(context)
+    discover.module("gk", "app")
     become_owner(config.data)
     try:
         asyncio.run(_file_first(config))

@@ -32,10 +32,9 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
     data = merge(tree, surroundings.get("DATABASE_URL", {})).get("data", "data")
     data = (path.parent / data).absolute()
     overlay = data / OVERLAY
-    if overlay.exists():
-        local = _read(overlay)
-        parse(local, str(overlay))
-        tree = merge(tree, local)
+    local = _read_overlay(overlay)
+    parse(local, str(overlay))
+    tree = merge(tree, local)
     for name, over in surroundings.items():
         check(parse(merge(_ANY, over), f"${name}"), f"${name}")
         tree = merge(tree, over)
@@ -106,7 +105,7 @@ def set_local(config: Config, dotted: str, text: str) -> Path:
     change = _assignment(dotted, text)
     if "data" in change:
         raise ConfigError(f"data: says where {OVERLAY} lies, so it cannot stand in it; edit {config.path}")
-    tree = merge(_read(overlay) if overlay.exists() else {}, change)
+    tree = merge(_read_overlay(overlay), change)
     base = _read(config.path) if config.path else {}
     check(parse(merge(base, tree), OVERLAY), OVERLAY)
     fresh = overlay.with_suffix(".new")
@@ -131,6 +130,13 @@ def _assignment(dotted: str, text: str) -> dict[str, Any]:
             except (tomllib.TOMLDecodeError, RecursionError):
                 continue
     raise ConfigError(f"{dotted!r} is no key: write it as table.key")
+
+
+def _read_overlay(path: Path) -> dict[str, Any]:
+    try:
+        return _read(path) if path.exists() else {}
+    except PermissionError:
+        raise ConfigError(f"{path.parent}: permission denied; run as the user gk runs as, or as root") from None
 
 
 def _read(path: Path) -> dict[str, Any]:

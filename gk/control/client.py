@@ -31,8 +31,6 @@ def call(
     with door:
         try:
             door.connect(str(data / SOCKET))
-        except PermissionError:
-            raise Refused(f"{data / SOCKET}: permission denied; run as the user gk runs as, or as root") from None
         except OSError as error:
             raise NoDaemon(f"no gk serves {data} ({error.strerror or error}); start it with «gk serve»") from None
         try:

@@ -73,11 +73,12 @@ class ControlServer:
             return _error("refused", "only the user gk runs as, or root, may do that")
         if self._open > AT_ONCE:
             return _error("unavailable", "too many commands at once, try again")
-        try:
-            async with asyncio.timeout(WAIT):
+        async with asyncio.timeout(WAIT):
+            try:
                 line = await reader.readline()
-        except ValueError:
-            return _error("refused", f"a request is longer than {LINE} bytes")
+            except ValueError:
+                await _discard(reader)
+                return _error("refused", f"a request is longer than {LINE} bytes")
         if not line:
             return None
 
@@ -100,6 +101,14 @@ class ControlServer:
         except Exception as error:  # the one net under a call
             log.exception("event=action_failed action=%s", name)
             return _error("failed", f"{name} failed: {type(error).__name__}; the server's log says more")
+
+
+async def _discard(reader: asyncio.StreamReader) -> None:
+    """Read the rest of a line, within reason: what is left unread would take the answer with it."""
+    for _ in range(64):
+        piece = await reader.read(LINE)
+        if not piece or piece.endswith(b"\n"):
+            return
 
 
 def _error(kind: str, text: str) -> dict[str, Any]:

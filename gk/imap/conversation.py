@@ -112,6 +112,10 @@ class Conversation:
         await asyncio.sleep(0)
         self._turn_ends = time.perf_counter() + TURN
 
+    def rested(self) -> None:
+        """The session waited for its client and others had their turn; now it has its own."""
+        self._turn_ends = time.perf_counter() + TURN
+
     async def breathe(self) -> None:
         """Flush if much waits to be written or others waited for long; to be called often, costs nothing then."""
         if self._told > TELL or time.perf_counter() > self._turn_ends:

@@ -74,6 +74,7 @@ class Dispatch:
             await conversation.finish(answer, expunges=command is None or command.expunges)
             if answer.status == "BAD":
                 self._count_bad()
+        await conversation.breathe()  # a pipeline may be long
         await conversation.drained()
 
     def _count_bad(self) -> None:

@@ -15,6 +15,7 @@ _MACROS = {
     b"ALL": (b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"ENVELOPE"),
     b"FULL": (b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"ENVELOPE", b"BODY"),
 }
+_FIELD = re.compile(rb"[\x20-\x7e]+")  # what can be named in the answer, and no less than RFC 5322 §2.2 allows
 _BARE = re.compile(rb"[A-Za-z0-9]+\Z")
 
 
@@ -104,8 +105,8 @@ def _section(cursor: Cursor, *, peek: bool) -> Section:
             negate = text.endswith("NOT")
             cursor.space()
             names = cursor.listed(cursor.astring, FIELDS_OF_A_SECTION)
-            if not names:
-                raise BadSyntax("an empty list of header fields")
+            if not names or not all(map(_FIELD.fullmatch, names)):
+                raise BadSyntax("header fields have names of printable characters")
             text, fields = "HEADER", frozenset(name.lower() for name in names)
             written += b" (" + b" ".join(_written(name.upper()) for name in names) + b")"
     cursor.need(b"]")

@@ -8,7 +8,6 @@ from functools import lru_cache
 
 from gk.imap import header_fields
 from gk.imap.fetch_items import Item, Section
-from gk.imap.plain_body import plain_body
 from gk.message import header, section, table
 from gk.message.date import format_internal
 from gk.message.part import Part
@@ -63,8 +62,6 @@ def column(item: bytes, values: Sequence[object]) -> Sequence[object]:
     """Values of a store column as the item's template wants them."""
     if item == b"INTERNALDATE":
         return [internal_date(value) for value in values]  # type: ignore[arg-type]
-    if item == b"BODY":
-        return [plain_body(value) for value in values]  # type: ignore[arg-type]
     return values
 
 

@@ -13,10 +13,10 @@ from gk.imap.header_fields import finder
 from gk.imap.search_keys import Dated, Identified, InContent, InHeader, Sized
 from gk.message import table
 from gk.message.date import parse_date
-from gk.message.text import fold, header_text, searchable
+from gk.message.searched import Sliced, header_text, texts
+from gk.message.text import fold
 
 EPOCH = date(1970, 1, 1).toordinal()
-EVERYTHING = 1 << 30  # characters: no message is longer
 
 _FIRST = re.compile(rb'\((?:"([^"]*)"|\{\d+\}\r\n([^\r\n]*))')  # the date of an ENVELOPE
 _DAY = re.compile(rb"(\d{1,2})[ \t-]+([A-Za-z]{3})[a-z]*[ \t.-]+(\d{4})")
@@ -86,10 +86,15 @@ def _in_header(key: InHeader) -> Test:
     return test
 
 
-def in_content(key: InContent, raw: bytes, parts: bytes) -> bool:
-    """Whether the decoded text of a message holds the needle."""
+def in_content(key: InContent, raw: Sliced, parts: bytes) -> bool:
+    """Whether the decoded text of a message holds the needle; its text is looked at piece by piece."""
     needle = fold(key.text)
     if not needle:
         return True
-    text = searchable(raw, table.load(parts), body=True, header=key.header, limit=EVERYTHING)
-    return needle in fold(text)
+    kept = ""  # the end of what came before, where the needle may begin
+    for text in texts(raw, table.load(parts), body=True, header=key.header):
+        seen = kept + fold(text)
+        if needle in seen:
+            return True
+        kept = seen[max(0, len(seen) - len(needle) + 1) :]
+    return False

@@ -1,6 +1,6 @@
 """How many messages to take at once: many small ones, few large ones, so that a slice is bounded in memory and time."""
 
-FEWEST = 8
+FEWEST = 2
 LITTLE, MUCH = 256 << 10, 1 << 20  # bytes of a slice that make the next one larger, smaller
 
 

@@ -8,6 +8,8 @@ import re
 from gk.imap.grammar import BadMailboxName
 from gk.message import utf7
 
+LONGEST = 8192  # bytes; no name is longer than twenty levels of 255
+
 _STARS = re.compile(r"[*%]*\*[*%]*")
 _PERCENTS = re.compile(r"%+")
 
@@ -18,6 +20,8 @@ class Pattern:
     __slots__ = ("_end", "_letters", "_levels", "_stars")
 
     def __init__(self, reference: bytes, pattern: bytes) -> None:
+        if len(reference) + len(pattern) > LONGEST:
+            raise BadMailboxName("no mailbox has a name as long as that pattern")
         text = _PERCENTS.sub("%", _STARS.sub("*", _encoded(reference + pattern)))
         if text[:5].upper() == "INBOX" and text[5:6] in ("", "/", "*", "%"):
             text = "INBOX" + text[5:]

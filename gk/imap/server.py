@@ -231,6 +231,7 @@ class Connection(asyncio.Protocol):
     async def event(self) -> Event:
         while (event := self.wire.command()) is None:
             await self._more()
+            self._conversation.rested()
         return event
 
     async def line(self) -> bytes:

@@ -4,6 +4,9 @@ Python's codec registry also holds zlib, idna, rot13 and others that raise, blow
 table are read as UTF-8 where that fits and as Windows-1252 where it does not.
 """
 
+import codecs
+from collections.abc import Callable
+
 # ISO 8859-1 and ASCII are read as Windows-1252, which is what such mail holds when it uses 0x80 to 0x9F.
 _CODECS = {
     "utf-8": "utf-8 utf8 utf-8-sig unicode-1-1-utf-8 x-utf-8 utf",
@@ -76,6 +79,41 @@ def decode(data: bytes, charset: bytes | None) -> str:
         return data.decode(codec, "replace")
     except UnicodeError:  # a few multibyte codecs raise on truncated input whatever they are told
         return data.decode("cp1252", "replace")
+
+
+def decoder(charset: bytes | None) -> Callable[[bytes, bool], str]:
+    """A function that decodes a text of this charset piece by piece; its second argument says which is the last."""
+    codec = _TABLE.get(charset.strip(b" \t\r\n\"'").lower()) if charset else None
+    if codec is None or codec == "ascii":
+        return _Unlabelled().decode
+    return _Labelled(codec).decode
+
+
+class _Labelled:
+    def __init__(self, codec: str) -> None:
+        self._decoder = codecs.getincrementaldecoder(codec)("replace")
+
+    def decode(self, data: bytes, last: bool) -> str:
+        try:
+            return self._decoder.decode(data, last)
+        except UnicodeError:  # as in `decode`
+            self._decoder.reset()
+            return data.decode("cp1252", "replace")
+
+
+class _Unlabelled:
+    """UTF-8 as long as it is, from the first octets that are not on Windows-1252."""
+
+    def __init__(self) -> None:
+        self._decoder: codecs.IncrementalDecoder = codecs.getincrementaldecoder("utf-8")()
+
+    def decode(self, data: bytes, last: bool) -> str:
+        held = self._decoder.getstate()[0]
+        try:
+            return self._decoder.decode(data, last)
+        except UnicodeDecodeError:
+            self._decoder = codecs.getincrementaldecoder("cp1252")("replace")
+            return self._decoder.decode(held + data, last)
 
 
 def is_known(charset: bytes) -> bool:

@@ -1,12 +1,11 @@
-"""From bytes to text: encoded words, parameters, transfer encodings, and the text of a message that a search sees."""
+"""From bytes to text: encoded words, parameters, transfer encodings, and how two texts are compared."""
 
 import re
 import unicodedata
 from binascii import Error, a2b_base64, a2b_qp
-from html import unescape
 
 from gk.message.charset import decode
-from gk.message.header import SECTION, Params, Raw, joined
+from gk.message.header import Params, joined
 from gk.message.part import Part
 
 WORDS = 1_000  # encoded words of one field that are decoded
@@ -14,9 +13,6 @@ WORDS = 1_000  # encoded words of one field that are decoded
 _WORD = re.compile(rb"=\?([!->@-~]{1,64}+)\?([BbQq])\?([^?\r\n]*+)\?=")
 _BETWEEN = re.compile(rb"[ \t\r\n]*+\Z")
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
-_FOLD = re.compile(rb"\r?\n(?=[ \t])")
-_HIDDEN = re.compile(r"<(?:script|style)\b[^<>]*+>[^<]*+(?:<(?!/(?:script|style))[^<]*+)*+", re.IGNORECASE)
-_TAG = re.compile(r"<[!/?a-zA-Z][^<>]*+>")
 
 
 def decode_words(value: bytes) -> str:
@@ -112,53 +108,6 @@ def _base64(data: bytes) -> bytes:
 def to_text(data: bytes, charset: bytes | None) -> str:
     """Decoded content as text, by the fixed table of charsets; never an error."""
     return decode(data, charset)
-
-
-def searchable(raw: Raw, part: Part, *, body: bool, header: bool, limit: int) -> str:
-    """What SEARCH BODY and TEXT look at (RFC 3501 section 6.4.4), at most `limit` characters, decoded, one per line.
-
-    `header` takes the decoded header of the message, `body` the text parts and the headers inside the content: of
-    embedded messages and of parts. HTML counts twice, as it reads and as it stands.
-    """
-    out: list[str] = []
-    left = limit
-    for item in walk(part):
-        if left <= 0:
-            break
-        if (header if item is part else body) and item.body > item.start:
-            header_end = min(item.body, item.start + min(SECTION, left * 12))
-            left = _add(out, header_text(raw[item.start : header_end]), left)
-        if body and not item.children and item.type == b"text" and left > 0:
-            left = _add(out, text_of(raw, item, left), left)
-            if item.subtype == b"html" and left > 0:
-                left = _add(out, plain(out[-1]), left)
-    return "\n".join(out)
-
-
-def header_text(header: bytes) -> str:
-    """A header section as text, unfolded and decoded line by line."""
-    return "\n".join(decode_words(line.strip(b"\r")) for line in _FOLD.sub(b"", header).split(b"\n")).strip()
-
-
-def text_of(raw: Raw, part: Part, limit: int) -> str:
-    """The content of a text part as text, at most `limit` characters of it, with LF line ends."""
-    # Four octets of UTF-8 make the longest character, base64 makes four of three, quoted-printable three of one.
-    data = raw[part.body : min(part.end, part.body + limit * 12)]
-    charset = joined(part.params, b"charset")
-    text = decode(transfer_decode(data, part.encoding), charset[1] if charset else None)
-    return text[:limit].replace("\r\n", "\n")
-
-
-def plain(html: str) -> str:
-    """What a reader of this HTML sees, roughly: no markup, entities decoded, runs of white space as one space."""
-    return " ".join(unescape(_TAG.sub(" ", _HIDDEN.sub(" ", html))).split())
-
-
-def _add(out: list[str], text: str, left: int) -> int:
-    text = text[:left]
-    if text:
-        out.append(text)
-    return left - len(text) - 1
 
 
 def fold(text: str) -> str:

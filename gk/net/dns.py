@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import logging
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import dns.asyncresolver
 import dns.exception
@@ -16,6 +16,8 @@ from gk.config import endpoint
 from gk.errors import Unavailable
 
 log = logging.getLogger(__name__)
+
+Records = list[Any]  # of dnspython's, all of one type
 
 LIFETIME = 10.0  # seconds for one question, all servers and tries together
 CACHE = 10_000  # answers
@@ -55,6 +57,7 @@ class SystemResolver:
                 log.warning("event=no_resolver remedy=%s", "name one in dns.resolver of gk.toml")
         self._resolver.lifetime = LIFETIME
         self._resolver.cache = dns.resolver.LRUCache(CACHE)
+        self._asked: dict[tuple[str, str], asyncio.Future[Records]] = {}
 
     async def mx(self, domain: str) -> list[tuple[int, str]]:
         return [(r.preference, r.exchange.to_text()) for r in await self._ask(domain, "MX")]
@@ -76,7 +79,20 @@ class SystemResolver:
             raise failed
         return found
 
-    async def _ask(self, name: str, kind: str) -> list:  # type: ignore[type-arg]
+    async def _ask(self, name: str, kind: str) -> Records:
+        """One question for all who wait for its answer: a domain's messages come in flocks."""
+        answer = self._asked.get((name, kind))
+        if answer is None:
+            answer = self._asked[name, kind] = asyncio.ensure_future(self._look_up(name, kind))
+            answer.add_done_callback(lambda done: self._answered(name, kind, done))
+        return await asyncio.shield(answer)
+
+    def _answered(self, name: str, kind: str, done: "asyncio.Future[Records]") -> None:
+        del self._asked[name, kind]
+        if not done.cancelled():
+            done.exception()  # seen, even where nobody waits any more
+
+    async def _look_up(self, name: str, kind: str) -> Records:
         try:
             return list(await self._resolver.resolve(name.rstrip(".") + ".", kind, raise_on_no_answer=False))
         except dns.resolver.NXDOMAIN:

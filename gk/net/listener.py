@@ -108,10 +108,11 @@ class Listener:
     def _socket(self) -> socket.socket:
         host, port = endpoint(self.bind)
         for sock in self._inherited:
+            if sock.fileno() < 0:
+                continue  # closed with an earlier run of this service
             if sock.family in (socket.AF_INET, socket.AF_INET6) and sock.getsockname()[:2] == (host, port):
-                again = sock.dup()  # it outlives this run of the service
-                again.setblocking(False)
-                return again
+                sock.setblocking(False)
+                return sock
         sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

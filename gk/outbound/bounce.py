@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gk.message.dsn import Action, Failure, report
-from gk.outbound.transport import Answer
+from gk.outbound.answer import Answer
 from gk.store.outgoing import Claim, ClaimedRecipient
+
+RETURN_PATH = b"Return-Path: <>\r\n"  # of a report that is delivered here (RFC 5321 §4.4, RFC 3464 §2)
 
 _ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b", re.ASCII)
 
@@ -39,7 +41,7 @@ def write(hostname: str, claim: Claim, told: Sequence[Told], content: bytes, now
     """The report to the sender of `claim`. Raises ComposeError."""
     end = content.find(b"\r\n\r\n")
     failed = any(t.action == "failed" for t in told)
-    return report(
+    return RETURN_PATH + report(
         hostname=hostname,
         to=claim.sender,
         original_headers=content[: end + 2] if end >= 0 else content,

@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 
 from gk.config import Outbound
 from gk.errors import Unavailable
+from gk.outbound.answer import Answer
 from gk.outbound.letter import Letter
 from gk.outbound.route import Route, Target, Undeliverable
-from gk.outbound.transport import Answer, NoService, TlsFailed, Transport
+from gk.outbound.transport import NoService, TlsFailed, Transport
 from gk.store.outgoing import Claim, ClaimedRecipient
 
 log = logging.getLogger(__name__)

@@ -21,10 +21,10 @@ from gk.events import DeliveryAttempted, MessageQueued
 from gk.message.address import AddressError, parse_address
 from gk.message.compose import ComposeError
 from gk.outbound import bounce, schedule
+from gk.outbound.answer import Answer
 from gk.outbound.bounce import Told, said, status
 from gk.outbound.courier import Courier, same
 from gk.outbound.letter import Letter, Removed
-from gk.outbound.transport import Answer
 from gk.store.db import Store
 from gk.store.outgoing import BOUNCED, FAILED, PENDING, SENT, Claim, Outcome, Report
 

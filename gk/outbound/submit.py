@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gk.accounts.aliases import Directory
-from gk.errors import NoSuchAccount
+from gk.errors import GkError, NoSuchAccount
 from gk.message.address import Address
 from gk.message.dsn import Failure, report
-from gk.outbound.bounce import wanted
+from gk.outbound.bounce import RETURN_PATH, wanted
 from gk.store.db import Store
 from gk.store.outgoing import QueuedRecipient
 from gk.store.spool import SpoolFile
@@ -46,6 +46,23 @@ class Submit:
         origin: str = "user",
     ) -> str:
         """Queue and deliver; return the queue id. Raises NoSuchAccount, Overloaded, DiskFull, ReadOnly."""
+        try:
+            return await self._submit(account, sender, recipients, content, envid, ret, origin)
+        except GkError:
+            if isinstance(content, SpoolFile):
+                content.discard()
+            raise
+
+    async def _submit(
+        self,
+        account: Account,
+        sender: Address | None,
+        recipients: Sequence[EnvelopeRecipient],
+        content: bytes | SpoolFile,
+        envid: str | None,
+        ret: str | None,
+        origin: str,
+    ) -> str:
         away: list[QueuedRecipient] = []
         here: dict[int, Recipient] = {}
         confirmed: list[EnvelopeRecipient] = []
@@ -89,7 +106,8 @@ class Submit:
         now = int(time.time())
         failures = [Failure(str(r.address), r.orcpt, "delivered", "2.0.0", None, "delivered") for r in recipients]
         return await self._store.prepare(
-            report(
+            RETURN_PATH
+            + report(
                 hostname=self._hostname, to=str(sender), original_headers=sent.parsed.header,
                 failures=failures, envid=envid, arrived=now, now=now, ret_full=None,
             )

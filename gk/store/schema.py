@@ -66,7 +66,7 @@ CREATE INDEX filing_message ON filing (message) WHERE message IS NOT NULL;
 CREATE TABLE outgoing (
     id INTEGER PRIMARY KEY AUTOINCREMENT, message INTEGER NOT NULL, account INTEGER, sender TEXT NOT NULL,
     origin TEXT NOT NULL, envid TEXT, ret TEXT, priority INTEGER NOT NULL DEFAULT 0, held INTEGER NOT NULL DEFAULT 0,
-    created REAL NOT NULL, warned INTEGER NOT NULL DEFAULT 0
+    created REAL NOT NULL
 );
 CREATE TABLE outgoing_recipient (
     outgoing INTEGER NOT NULL, no INTEGER NOT NULL, address TEXT NOT NULL, domain TEXT NOT NULL,

@@ -22,6 +22,7 @@ from gk.config import load
 from gk.control.client import call
 from gk.events import DeliveryAttempted
 from gk.tls.certs import make
+from tests.site import Site
 from tests.strangers import PATIENCE, Mx, Zone, free_port, zone
 
 PASSWORD = "demo-password"
@@ -214,6 +215,11 @@ async def add_users(rooms: Rooms, domain: str) -> None:
 async def gk(tmp_path: Path) -> AsyncIterator[House]:
     async with house(tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
 
 
 @pytest.fixture

@@ -207,9 +207,8 @@ async def test_a_refusal_is_reported_in_english_and_french(gk: House) -> None:
     await gk.submit(mail("lost"), "zoe@far.test", mail_options=["ENVID=QQ314"], rcpt_options=["ORCPT=rfc822;z@b.test"])
     assert await gk.outcomes() == ["failed"]
     (report,) = await gk.reports()
-    assert report.raw.startswith(b"Return-Path: <>\r\n") or report.message["From"].endswith(
-        "<mailer-daemon@mail.example.test>"
-    )
+    assert report.message["Return-Path"] == "<>"
+    assert report.message["From"].endswith("<mailer-daemon@mail.example.test>")
     assert report.message["To"] == ALICE
     assert report.message["Auto-Submitted"] == "auto-replied"
     assert "could not be delivered" in report.text and "n'a pas pu être remis" in report.text

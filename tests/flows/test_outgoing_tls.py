@@ -60,7 +60,12 @@ async def test_replies_sent_before_the_handshake_are_not_believed(gk: House, str
     assert await gk.outcomes() == ["sent"]
 
 
-SMARTHOST = 'smarthost = "localhost.test:{port}"\nsmarthost_tls = "{tls}"\nsmarthost_user = "gk@isp.test"\nsmarthost_password_file = "password"'
+SMARTHOST = """\
+smarthost = "localhost.test:{port}"
+smarthost_tls = "{tls}"
+smarthost_user = "gk@isp.test"
+smarthost_password_file = "password"
+"""
 
 
 @pytest.mark.parametrize("kind", ["starttls", "tls"])

@@ -8,8 +8,9 @@ import pytest
 from gk.message.parsed import parse
 from gk.message.part import Part
 from gk.message.scan import scan
+from gk.message.searched import searchable
 from gk.message.structure import load
-from gk.message.text import file_names, searchable, walk
+from gk.message.text import file_names, walk
 from tests.message.messages import read_list
 
 FROM = b"From: a@b\r\nSubject: x\r\n"

@@ -18,17 +18,9 @@ from gk.message.header import disposition, joined, media, unfold
 from gk.message.parsed import parse
 from gk.message.part import Part
 from gk.message.scan import scan
+from gk.message.searched import searchable
 from gk.message.structure import body, dump, load
-from gk.message.text import (
-    decode_words,
-    file_name,
-    file_names,
-    parameter,
-    searchable,
-    to_text,
-    transfer_decode,
-    walk,
-)
+from gk.message.text import decode_words, file_name, file_names, parameter, to_text, transfer_decode, walk
 from gk.message.thread import base_subject, message_ids
 from tests.corpus import corpus_path
 from tests.message.messages import read_list

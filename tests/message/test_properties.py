@@ -14,9 +14,10 @@ from gk.message.header import disposition, fields, filter_fields, joined, media,
 from gk.message.nstring import quote
 from gk.message.parsed import parse
 from gk.message.scan import scan
+from gk.message.searched import searchable
 from gk.message.section import resolve
 from gk.message.structure import body, bodystructure, dump, load
-from gk.message.text import decode_words, file_names, fold, searchable, to_text, transfer_decode
+from gk.message.text import decode_words, file_names, fold, to_text, transfer_decode
 from gk.message.thread import base_subject, message_ids
 from tests.message.fuzz import examples, mail
 from tests.message.messages import read_list

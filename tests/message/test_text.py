@@ -6,17 +6,8 @@ import pytest
 
 from gk.message import charset
 from gk.message.scan import scan
-from gk.message.text import (
-    decode_words,
-    file_names,
-    fold,
-    parameter,
-    plain,
-    searchable,
-    to_text,
-    transfer_decode,
-)
-from tests.message.messages import eml, mime
+from gk.message.text import decode_words, file_names, fold, parameter, to_text, transfer_decode
+from tests.message.messages import eml
 
 
 @pytest.mark.parametrize(
@@ -121,39 +112,6 @@ def test_parameters_are_decoded_in_every_way_they_are_sent() -> None:
 
 def test_file_names_come_from_disposition_and_type() -> None:
     assert file_names(scan(eml("attachments"))) == ["résumé 2026.pdf", "été.png"]
-
-
-def test_a_search_sees_decoded_headers_and_texts() -> None:
-    raw = eml("alternative")
-    part = scan(raw)
-    header = searchable(raw, part, body=False, header=True, limit=10_000)
-    assert "Subject: Réunion de mardi" in header and "Zoë" in header
-    assert "Bonjour" not in header
-    body = searchable(raw, part, body=True, header=False, limit=10_000)
-    assert "Bonjour à tous,\nla réunion est mardi." in body
-    assert "Bonjour à tous, la réunion est mardi." in body
-    assert "<b>réunion</b>" in body
-    assert "Réunion de mardi" not in body
-    assert "preamble" not in body
-
-
-def test_a_search_sees_messages_inside_the_message() -> None:
-    raw = eml("forwarded")
-    body = searchable(raw, scan(raw), body=True, header=False, limit=10_000)
-    assert "Subject: the mail inside" in body and "Hidden treasure." in body
-    assert "Fwd:" not in body
-
-
-def test_a_search_never_sees_more_than_its_limit() -> None:
-    raw = mime("Subject: x", "", "word " * 10_000)
-    assert len(searchable(raw, scan(raw), body=True, header=True, limit=100)) == 100
-    assert searchable(raw, scan(raw), body=True, header=True, limit=0) == ""
-
-
-def test_html_reads_as_its_text() -> None:
-    assert plain("<p>caf&eacute; <b>bar</b></p><style>p {}</style><script>if (a<b) {}</script>end") == "café bar end"
-    assert plain("a < b and c > d") == "a < b and c > d"
-    assert plain("<" * 100_000) == "<" * 100_000
 
 
 def test_folding_makes_equal_what_people_take_for_equal() -> None:

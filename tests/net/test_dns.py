@@ -107,3 +107,23 @@ async def test_a_machine_without_resolvers_says_not_now(monkeypatch: pytest.Monk
     found._resolver.nameservers = []
     with pytest.raises(DnsFailed):
         await found.mx("far.test")
+
+
+async def test_those_who_ask_the_same_at_once_share_one_question(names: Zone) -> None:
+    names.domain("far.test", "192.0.2.1")
+    found = resolver(names)
+    assert len({str(answer) for answer in await asyncio.gather(*(found.mx("far.test") for _ in range(50)))}) == 1
+    assert names.asked == [("far.test", "MX")]
+    names.faults["bad.test"] = "servfail"
+    answers = await asyncio.gather(*(found.mx("bad.test") for _ in range(50)), return_exceptions=True)
+    assert all(isinstance(answer, DnsFailed) for answer in answers)
+
+
+async def test_one_who_stops_waiting_takes_the_answer_from_nobody(names: Zone) -> None:
+    names.domain("far.test", "192.0.2.1")
+    found = resolver(names)
+    gone, stays = asyncio.ensure_future(found.mx("far.test")), asyncio.ensure_future(found.mx("far.test"))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await stays == [(10, "mx0.far.test.")]
+    assert gone.cancelled()

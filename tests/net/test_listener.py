@@ -149,14 +149,14 @@ async def test_a_tls_listener_closes_on_those_who_speak_none(tmp_path: Path) -> 
         writer.close()
 
 
-async def test_an_inherited_socket_is_used_for_its_address_and_survives_a_restart() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as given:
-        port = given.getsockname()[1]
-        listener = Room().listener(f"127.0.0.1:{port}", inherited=[given])
-        for _ in range(2):
-            async with supervise(listener):
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.write(b"hello\n")
-                assert await reader.readline() == b"hello\n"
-                writer.close()
-        assert given.fileno() > 0
+async def test_an_inherited_socket_is_used_for_its_address_and_bound_anew_after_that() -> None:
+    given = socket.create_server(("127.0.0.1", 0))
+    port = given.getsockname()[1]
+    listener = Room().listener(f"127.0.0.1:{port}", inherited=[given])
+    for _ in range(2):
+        async with supervise(listener):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"hello\n")
+            assert await reader.readline() == b"hello\n"
+            writer.close()
+        assert given.fileno() < 0

@@ -13,10 +13,11 @@ import pytest
 from gk.bus import Bus
 from gk.config import Config, Limits, Outbound
 from gk.net.dns import SystemResolver
+from gk.outbound.answer import Answer, Patience
 from gk.outbound.courier import Courier
 from gk.outbound.letter import Letter
 from gk.outbound.route import Route
-from gk.outbound.transport import Answer, Patience, Transport
+from gk.outbound.transport import Transport
 from gk.store.db import Store
 from gk.store.outgoing import Claim, QueuedRecipient
 from tests.strangers import Mx, Zone, free_port, zone

@@ -13,8 +13,9 @@ from gk.accounts.aliases import Directory
 from gk.bus import Subscription
 from gk.events import DeliveryAttempted
 from gk.outbound import runner as runner_module
+from gk.outbound.answer import Patience
 from gk.outbound.runner import Runner
-from gk.outbound.transport import Patience, Transport
+from gk.outbound.transport import Transport
 from gk.service import supervise
 from gk.store.outgoing import QueuedRecipient
 from tests.outbound.conftest import CONTENT, Post
@@ -291,3 +292,29 @@ async def test_the_queue_is_listed_in_pages(office: Office) -> None:
     assert [[r["address"] for r in item["recipients"]] for item in page][1] == ["a1@far.test", "b1@near.test"]
     assert [item["id"] for item in outgoing.list(after=3, limit=3)] == [4, 5]
     assert outgoing.count == 5
+
+
+async def test_many_dead_domains_do_not_delay_a_living_one(office: Office) -> None:
+    office.post.courier._transport = Transport(office.post.config, "mail.example.test", None, Patience())
+    dead = await office.post.mx("127.0.0.2", {"banner": hang})
+    for n in range(15):
+        office.post.zone.domain(f"dead{n}.test", "127.0.0.2")
+    office.post.zone.domain("alive.test", "127.0.0.3")
+    alive = await office.post.mx("127.0.0.3")
+    arrival = await office.post.store.prepare(CONTENT)
+    add = office.post.store.outgoing.add
+    for n in range(15):
+        queued = [QueuedRecipient(f"zoe@dead{n}.test", f"dead{n}.test")]
+        await asyncio.gather(*(add(arrival, "", queued, account=1, origin="user") for _ in range(30)))
+    runner = office.runner()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner_module, "GRACE", 0.0)
+        async with supervise(runner):
+            async with asyncio.timeout(PATIENCE):
+                while dead.open < 2:
+                    await asyncio.sleep(0)
+            began = time.monotonic()
+            await office.queue("zoe@alive.test")
+            await alive.message()
+            assert time.monotonic() - began < 1
+    assert dead.most == 2

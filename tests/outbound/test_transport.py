@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gk.outbound.transport import clean, dotted
+from gk.outbound.answer import clean
+from gk.outbound.exchange import dotted
 from tests.outbound.conftest import CONTENT, Post
 from tests.strangers import Mx, MxSession, drop, hang, slowly
 

@@ -5,8 +5,9 @@ in slices, between which others have their turn and a slow client is waited for.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from gk.errors import Unavailable
 from gk.imap import fetch_items, fetched
@@ -14,6 +15,7 @@ from gk.imap.conversation import Conversation
 from gk.imap.fetch_items import Fetch, Item, Section
 from gk.imap.grammar import Cursor
 from gk.imap.pace import Pace
+from gk.imap.plain_body import plain_body
 from gk.imap.registry import announce, command
 from gk.imap.reply import Reply, bad, no, ok
 from gk.imap.session import SELECTED
@@ -22,12 +24,17 @@ from gk.message.part import Part
 from gk.store.content import IN_MEMORY, Content
 from gk.store.values import SEEN, Flags
 
-ARRAY_SLICE, FIRST_ROWS, ROW_SLICE, CONTENT_SLICE = 2000, 64, 500, 100  # messages
+ARRAY_SLICE, FIRST_ROWS, ROW_SLICE, CONTENT_SLICE = 2000, 16, 500, 100  # messages
 HEADER_SECTIONS = 10  # of one FETCH that are taken from the index for a whole slice
 CONTENT_BYTES = 2 << 20  # of the messages read at once
 PIECE = 256 << 10  # bytes of a large message in memory
+IN_LOOP = 16 << 10  # bytes of a header or structure that are worked on in the event loop: up to 4 ms
 
 END = b")\r\n"
+
+T = TypeVar("T")
+Rows = dict[str, Sequence[Any]]  # columns of the index by name
+Made = dict[Item, Sequence[bytes]]
 
 announce("OBJECTID")
 
@@ -100,11 +107,12 @@ class _Fetching:
                 part = self._view.look(part.numbers)
             self._c.tell(self._view.introduce(part.flags))
             rows, part = self._rows(part)
+            made = await self._make(rows)
             complete &= part.complete
             if self._contents:
-                await self._with_contents(part, rows, seen)
+                await self._with_contents(part, rows, made, seen)
             else:
-                lines = self._lines(part, rows, seen)
+                lines = self._lines(part, rows, made, seen)
                 pace.took(len(lines))
                 self._c.tell(lines)
             await self._c.flush()
@@ -122,7 +130,7 @@ class _Fetching:
         self._view.told(unseen)
         return frozenset(unseen)
 
-    def _rows(self, part: Slice) -> tuple[dict[str, Sequence[Any]], Slice]:
+    def _rows(self, part: Slice) -> tuple[Rows, Slice]:
         """The columns asked for, by name, and the slice without messages that are gone from the index."""
         if not self._columns or not len(part.uids):
             return {}, part
@@ -134,26 +142,37 @@ class _Fetching:
         _, *columns = zip(*rows, strict=True)
         return dict(zip(self._columns, columns, strict=True)), part
 
-    def _lines(self, part: Slice, rows: dict[str, Sequence[Any]], seen: frozenset[int]) -> bytes:
-        if seen:
-            return b"".join([line + END for line in self._heads(part, rows, seen)])
-        template = self._template + END
-        return b"".join([template % values for values in zip(*self._values(part, rows), strict=True)])
+    async def _make(self, rows: Rows) -> Made:
+        """The items that are made from a column of the index."""
+        made: Made = {}
+        for item in self._items:
+            if isinstance(item, Section):
+                of_header = functools.partial(fetched.of_header, item)
+                made[item] = [await _made(of_header, head) for head in rows.get("header", ())]
+            elif item == b"BODY":
+                made[item] = [await _made(plain_body, structure) for structure in rows.get("bodystructure", ())]
+        return made
 
-    def _heads(self, part: Slice, rows: dict[str, Sequence[Any]], seen: frozenset[int]) -> list[bytes]:
+    def _lines(self, part: Slice, rows: Rows, made: Made, seen: frozenset[int]) -> bytes:
+        if seen:
+            return b"".join([line + END for line in self._heads(part, rows, made, seen)])
+        template = self._template + END
+        return b"".join([template % values for values in zip(*self._values(part, rows, made), strict=True)])
+
+    def _heads(self, part: Slice, rows: Rows, made: Made, seen: frozenset[int]) -> list[bytes]:
         """`* 1 FETCH (…` of each message: all that needs no content."""
         template = self._template
-        lines = [template % values for values in zip(*self._values(part, rows), strict=True)]
+        lines = [template % values for values in zip(*self._values(part, rows, made), strict=True)]
         if seen:
             self._add_flags(part, lines, seen)
         return lines
 
-    def _values(self, part: Slice, rows: dict[str, Sequence[Any]]) -> list[Sequence[Any]]:
+    def _values(self, part: Slice, rows: Rows, made: Made) -> list[Sequence[Any]]:
         """The columns of the template."""
         columns: list[Sequence[Any]] = [part.numbers]
         for item in self._items:
-            if isinstance(item, Section):
-                columns.append([fetched.of_header(item, head) for head in rows["header"]])
+            if item in made:
+                columns.append(made[item])
             elif item == b"UID":
                 columns.append(part.uids)
             elif item == b"FLAGS":
@@ -161,6 +180,7 @@ class _Fetching:
             elif item == b"MODSEQ":
                 columns.append(part.modseqs)
             else:
+                assert isinstance(item, bytes)
                 columns.append(fetched.column(item, rows[fetched.COLUMNS[item]]))
         return columns
 
@@ -181,8 +201,8 @@ class _Fetching:
 
     # -- messages themselves
 
-    async def _with_contents(self, part: Slice, rows: dict[str, Sequence[Any]], seen: frozenset[int]) -> None:
-        heads = self._heads(part, rows, seen)
+    async def _with_contents(self, part: Slice, rows: Rows, made: Made, seen: frozenset[int]) -> None:
+        heads = self._heads(part, rows, made, seen)
         start, count = 0, len(part.uids)
         while start < count:
             stop, size = start, 0
@@ -203,7 +223,7 @@ class _Fetching:
 
     async def _message(self, head: bytes, content: Content, row: dict[str, Any]) -> None:
         c = self._c
-        tree: Part | None = fetched.tree(row["parts"]) if "parts" in row else None
+        tree: Part | None = await _made(fetched.tree, row["parts"]) if "parts" in row else None
         head_size = len(row.get("header", b""))
         joint = b"" if head.endswith(b"(") else b" "
         c.tell(head)
@@ -214,7 +234,7 @@ class _Fetching:
             if found is None:
                 c.tell(b"NIL")
             elif item.fields is not None:
-                c.tell(fetched.filtered(item, await _read(content, *found)))
+                c.tell(await _made(functools.partial(fetched.filtered, item), await _read(content, *found)))
             else:
                 await self._piece(content, *fetched.narrowed(found, item.partial))
             await c.breathe()
@@ -233,6 +253,11 @@ class _Fetching:
         for at in range(start, end, PIECE):
             self._c.tell(fetched.clean(await _read(content, at, min(at + PIECE, end))))
             await self._c.flush()
+
+
+async def _made(make: Callable[[bytes], T], value: bytes) -> T:
+    """What is made of a value of the index; off the loop where that takes long."""
+    return make(value) if len(value) <= IN_LOOP else await asyncio.to_thread(make, value)
 
 
 async def _read(content: Content, start: int, end: int) -> bytes:

@@ -12,8 +12,6 @@ from gk.imap.reply import Reply, mailbox, ok
 from gk.imap.session import LOGGED_IN
 from gk.store.values import DELIMITER, Mailbox
 
-TURN = 200  # names before others have their turn
-
 _SELECT = frozenset({b"SUBSCRIBED", b"REMOTE", b"RECURSIVEMATCH", b"SPECIAL-USE"})
 _RETURN = frozenset({b"SUBSCRIBED", b"CHILDREN", b"SPECIAL-USE"})
 
@@ -37,11 +35,9 @@ async def list_(c: Conversation, args: Cursor) -> Reply:
         c.tell(b'* LIST (\\Noselect) "/" ""\r\n')
         return ok("the delimiter")
     answer = _Names(c, request)
-    for count, name in enumerate(answer.candidates()):
-        if line := answer.line(name):
-            c.tell(line)
-        if count % TURN == TURN - 1:
-            await c.flush()
+    for name in answer.candidates():
+        c.tell(answer.line(name))
+        await c.breathe()
     return ok("those are they")
 
 
@@ -98,9 +94,9 @@ class _Names:
         self._c, self._request = c, request
         self._boxes = {box.name: box for box in c.store.mailboxes.list(c.account.id)}
         self._subscribed = c.store.mailboxes.subscribed(c.account.id)
-        self._parents = _superiors(self._boxes)
+        self._parents = superiors(self._boxes)
         self._chosen = {name for name in self._all() if self._is_chosen(name)}
-        self._above_chosen = _superiors(self._chosen)
+        self._above_chosen = superiors(self._chosen)
 
     def _all(self) -> set[str]:
         """Names with a mailbox, superiors without one, and names that are only subscribed to."""
@@ -146,7 +142,7 @@ def _use(box: Mailbox | None) -> str | None:
     return None if box is None else box.special_use
 
 
-def _superiors(names: Iterable[str]) -> set[str]:
+def superiors(names: Iterable[str]) -> set[str]:
     """All names above these."""
     found: set[str] = set()
     for name in names:

@@ -27,10 +27,10 @@ from gk.imap.search_keys import (
     Recent,
 )
 from gk.imap.session import SELECTED
-from gk.store.content import IN_MEMORY
+from gk.store.content import IN_MEMORY, Content
 
-ARRAYS, FIRST_ROWS, ROWS, CONTENTS = 20_000, 64, 500, 50  # messages of a slice
-IN_LOOP = 64 << 10  # bytes of a message that is searched in the event loop; larger ones go to a thread
+ARRAYS, FIRST_ROWS, ROWS, CONTENTS = 20_000, 16, 500, 50  # messages of a slice
+IN_LOOP = 64 << 10  # bytes of a message or a header that is searched in the event loop; larger ones go to a thread
 
 
 @command("SEARCH", when=SELECTED, expunges=False)
@@ -154,7 +154,8 @@ class _Searching:
             start += len(here)
             rows = self._c.store.mailboxes.rows(self._c.mailbox, list(here), (column,))
             for uid, value in rows:
-                if test(value):
+                large = isinstance(value, bytes) and len(value) > IN_LOOP
+                if await asyncio.to_thread(test, value) if large else test(value):
                     found.append(here[uid])
                 await self._c.breathe()
             pace.took(sum(len(value) for _, value in rows if isinstance(value, bytes)))
@@ -174,15 +175,23 @@ class _Searching:
                     if content.size <= min(IN_LOOP, IN_MEMORY):
                         met = matching.in_content(key, content.whole(), parts[uid])
                     else:
-                        met = await asyncio.to_thread(
-                            lambda c=content, p=parts[uid]: matching.in_content(key, c.whole(), p)  # type: ignore[misc]
-                        )
+                        met = await asyncio.to_thread(matching.in_content, key, _Slices(content), parts[uid])
                 finally:
                     content.close()
                 if met:
                     found.append(here[uid])
                 await self._c.breathe()
         return found
+
+
+class _Slices:
+    """A large message: what is looked at is read when it is looked at."""
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+
+    def __getitem__(self, where: slice, /) -> bytes:
+        return self._content.read(where.start, where.stop - where.start)
 
 
 def _within(ranges: Iterable[tuple[int, int]], column: Sequence[int]) -> Callable[[int], bool]:
