@@ -1,4 +1,4 @@
-# ruff: noqa: RUF009 - `key()` is the field() of this file
+
 """The tables of gk.toml: one frozen dataclass each, a key's `doc` is its reference."""
 
 import dataclasses
