@@ -99,7 +99,9 @@ class Logins:
             version = self._accounts.version
             if account and self._verified.knows(digest, version):
                 return
-            if await self._matches(account, password) and account:
+            matched = await self._matches(account, password)
+            self._failures.check(peer, name)  # after too many from elsewhere meanwhile this one is not answered, either
+            if matched and account:
                 self._verified.knows(digest, version)
                 self._verified.add(digest, version)
                 self._failures.succeeded(peer, name)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Callable
 
 from gk import __version__, metrics
@@ -47,8 +48,8 @@ class ImapServer:
         self.store, self.logins, self.gate, self.limits = store, logins, gate, limits
         self.hostname, self.tls, self.require_tls = hostname, tls, require_tls
         self.sessions = Sessions(limits.sessions_per_user)
-        self.before_login = 0  # connections
-        self.fresh = Bounds(limits.login_line, limits.login_literals, limits.literal_count, limits.nesting)
+        self.fresh: dict[Connection, str] = {}  # connections without a login and where they come from, oldest first
+        self.stranger = Bounds(limits.login_line, limits.login_literals, limits.literal_count, limits.nesting)
         self.logged_in = Bounds(
             limits.line,
             limits.literals,
@@ -62,6 +63,17 @@ class ImapServer:
         """A new connection's protocol, which is also the listener's Session."""
         return Connection(self, listener, implicit_tls)
 
+    def enter(self, connection: "Connection") -> None:
+        """One more without a login. Where there are too many, the oldest from the most crowded address makes room:
+        who holds connections without using them keeps nobody out."""
+        if len(self.fresh) >= self.limits.connections_before_login:
+            crowded, _ = Counter(self.fresh.values()).most_common(1)[0]
+            oldest = next(other for other, peer in self.fresh.items() if peer == crowded)
+            del self.fresh[oldest]
+            metrics.refused.labels("imap", "crowded").inc()
+            oldest.end("too many connections without a login")
+        self.fresh[connection] = connection.peer
+
 
 class Connection(asyncio.Protocol):
     """One client."""
@@ -71,12 +83,13 @@ class Connection(asyncio.Protocol):
         session = Session(
             may_log_in=encrypted or not server.require_tls, can_start_tls=not encrypted and server.tls is not None
         )
-        self.wire = Wire(server.fresh)
+        self.wire = Wire(server.stranger)
         self.peer = ""
         self._conversation = Conversation(self, server, session)
         self._session = session
+        self._implicit = encrypted  # TLS from the first byte, before the greeting
         self._pass: Pass | None = None
-        self._fresh = True  # counted in server.before_login
+        self._fresh = True  # without a login
         self._waiter: asyncio.Future[None] | None = None  # the task waits for bytes
         self._drain: asyncio.Future[None] | None = None  # the task waits for the client to read
         self._lost = False
@@ -92,20 +105,21 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         server, limits = self._server, self._server.limits
         self._transport = transport
+        self._implicit &= transport.get_extra_info("ssl_object") is None
+        if self._implicit:  # admitted before anything is spent on TLS
+            transport.pause_reading()
         self._loop = asyncio.get_running_loop()
         self.peer = (transport.get_extra_info("peername") or ("",))[0]
         # asyncio does so only for sockets whose protocol number it can see; Nagle would hold answers back for 40 ms.
         with contextlib.suppress(OSError):  # gone already
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._pass = server.gate.admit(self.peer)
-        if self._pass is None or server.before_login >= limits.connections_before_login:
+        if self._pass is None:
             metrics.refused.labels("imap", "connections").inc()
             transport.write(b"* BYE [UNAVAILABLE] too many connections\r\n")
             self._close()
-            if self._pass is not None:
-                self._pass.release()
             return
-        server.before_login += 1
+        server.enter(self)
         transport.set_write_buffer_limits(high=UNSENT)
         allowed = limits.stress_seconds if server.gate.stressed else limits.login_seconds
         self._deadline = self._loop.time() + allowed
@@ -168,6 +182,8 @@ class Connection(asyncio.Protocol):
         """Greet, answer one command after the other, say goodbye."""
         conversation, dispatch = self._conversation, Dispatch(self._conversation)
         try:
+            if self._implicit:
+                await self.start_tls()
             capabilities = registry.capabilities(self._session)
             self.write(f"* OK [CAPABILITY {capabilities}] {self._server.hostname} GK {__version__}\r\n".encode())
             while not self._session.ending:
@@ -183,8 +199,7 @@ class Connection(asyncio.Protocol):
         finally:
             self._timer.cancel()
             conversation.close()
-            if self._fresh:
-                self._server.before_login -= 1
+            self._server.fresh.pop(self, None)
             if self._pass is not None:
                 self._pass.release()
             self._close()
@@ -283,7 +298,7 @@ class Connection(asyncio.Protocol):
     def logged_in(self) -> None:
         """Wider bounds and a longer deadline."""
         self._fresh = False
-        self._server.before_login -= 1
+        self._server.fresh.pop(self, None)
         self.wire.bounds, self.wire.per_session = self._server.logged_in, False
         self._deadline = self._loop.time() + self._server.limits.idle_minutes * 60
         self._timer.cancel()

@@ -80,6 +80,8 @@ class Connection(SMTP):
             socket.close()
             return
         self.secure = socket.get_extra_info("ssl_object") is not None
+        if self.server.implicit_tls and not self.secure:  # admitted before anything is spent on TLS
+            socket.pause_reading()
         self._handler_coroutine = self.listener.began(self)
 
     def data_received(self, data: bytes) -> None:
@@ -119,7 +121,8 @@ class Connection(SMTP):
         """Speak until either side ends the session."""
         self._tick()
         try:
-            await self._handle_client()
+            if not self.server.implicit_tls or self.secure or await self.start_tls():
+                await self._handle_client()
         except Closed:
             pass
         except asyncio.CancelledError:

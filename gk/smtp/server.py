@@ -74,6 +74,7 @@ class SmtpServer:
             assert submit is not None
             self.role = Submission(accept, submit, hostname, limits)
         self.name = role
+        self.implicit_tls = role == "submissions"
         self.authenticates = role != "mx"
         self.recipients = limits.recipients if self.authenticates else limits.recipients_from_strangers
         self.pace = Pace.of(limits)

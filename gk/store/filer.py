@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 BATCH = 1000  # rows of one round
 BATCH_BYTES = 32 << 20  # of message content in one round
 RENAMES = 2000  # files renamed for their flags in one round
-GATHER = 0.5  # seconds a round waits for company, unless a whole one is there: what it costs is shared
+GATHER = 2.0  # seconds a round waits for company: what it costs is shared, and a burst of mail goes first
+CROWD = 4000  # messages that do not wait that long
 PAUSE = 5.0  # seconds before work that failed for lack of space is tried again
 
 
@@ -85,7 +86,7 @@ class Filer:
         self.idle.clear()
         self._wake.set()
         self._waiting += messages
-        if self._waiting >= BATCH:
+        if self._waiting >= CROWD:
             self._hurry.set()
 
     async def round(self) -> None:

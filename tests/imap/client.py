@@ -18,8 +18,9 @@ class Client:
         self.opened.append(self)
 
     @classmethod
-    async def connect(cls, port: int, tls: ssl.SSLContext | None = None) -> "Client":
-        client = cls(*await asyncio.open_connection("127.0.0.1", port, ssl=tls, limit=1 << 24))
+    async def connect(cls, port: int, tls: ssl.SSLContext | None = None, source: str = "127.0.0.1") -> "Client":
+        address = (source, 0)
+        client = cls(*await asyncio.open_connection("127.0.0.1", port, ssl=tls, limit=1 << 24, local_addr=address))
         client.greeting = await client.response()
         return client
 

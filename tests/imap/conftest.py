@@ -75,7 +75,6 @@ async def house(
             "imap test",
             f"127.0.0.1:{port}",
             lambda made: server.session(made, implicit_tls=implicit),
-            tls=tls if implicit else None,
             inherited=[sock],
         )
         try:

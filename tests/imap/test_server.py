@@ -85,15 +85,18 @@ async def test_too_many_connections_are_told_so(tmp_path: Path) -> None:
             await client.close()
 
 
-async def test_too_many_fresh_connections_are_told_so(tmp_path: Path) -> None:
-    async with house(tmp_path / "data", connections_before_login=1) as imap:
-        first = await Client.connect(imap.port)
-        second = await Client.connect(imap.port)
-        assert second.greeting.startswith(b"* BYE")
-        await first.ok("LOGIN alice demo-password")
+async def test_a_fresh_connection_too_many_costs_the_most_crowded_address_its_oldest(tmp_path: Path) -> None:
+    async with house(tmp_path / "data", connections_before_login=3) as imap:
+        lone = await Client.connect(imap.port, source="127.0.0.2")
+        first, second = await Client.connect(imap.port), await Client.connect(imap.port)
         third = await Client.connect(imap.port)
         assert third.greeting.startswith(b"* OK")
-        for client in (first, second, third):
+        assert await first.rest() == b"* BYE too many connections without a login\r\n"
+        await lone.ok("LOGIN alice demo-password")
+        await second.ok("LOGIN alice demo-password")
+        fourth = await Client.connect(imap.port)
+        await third.ok("NOOP")
+        for client in (lone, first, second, third, fourth):
             await client.close()
 
 

@@ -239,7 +239,6 @@ async def house(data: Path, *, require_tls: bool = False, **limits: Any) -> Asyn
                     f"{role} test",
                     f"127.0.0.1:{ports[role]}",
                     server.session,
-                    tls=certificates.context if role == "submissions" else None,
                     inherited=[sock],
                 )
             )
