@@ -14,7 +14,7 @@ from typing import TypeVar
 from gk import events, metrics
 from gk.bus import Bus
 from gk.config import Config
-from gk.errors import GkError, ReadOnly
+from gk.errors import DiskFull, Overloaded, ReadOnly, Refused, Unavailable
 from gk.message.parsed import Parsed, parse
 from gk.service import supervise
 from gk.store import entries
@@ -96,7 +96,7 @@ class Store:
 
     def spool(self) -> SpoolFile:
         """Where to put a message of more than JOURNAL bytes while it arrives."""
-        return SpoolFile(self._spool)
+        return SpoolFile(self._spool, self.commits.fail)
 
     async def prepare(self, content: bytes | SpoolFile) -> Arrival:
         """Scan a message with CRLF line ends, off the loop when it is large."""
@@ -130,13 +130,21 @@ class Store:
         return await self.keep_all([arrival], work)
 
     async def keep_all(self, arrivals: Sequence[Arrival], work: Work[T]) -> T:
-        """The same for several messages. A caller cancelled meanwhile leaves the files to the next start."""
+        """The same for several messages.
+
+        Where nobody knows what became of the commit (an I/O error, a caller cancelled), the next start looks whether
+        a row names the file.
+        """
         spools = [a.content for a in arrivals if isinstance(a.content, SpoolFile)]
         try:
             result = await self.commits.do(work)
-        except GkError:
+        except (Refused, DiskFull, Overloaded):
             for spool in spools:
                 spool.discard()
+            raise
+        except Unavailable:
+            for spool in spools:
+                spool.kept = True
             raise
         for spool in spools:
             spool.kept = True

@@ -6,6 +6,7 @@ import mmap
 import os
 import secrets
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 from gk.errors import DiskFull, ReadOnly, Unavailable
@@ -15,7 +16,9 @@ from gk.store import crash, disk
 class SpoolFile:
     """One file in spool/; unknown to everybody until a row names it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, failed: Callable[[str], None]) -> None:
+        """`failed` hears of an I/O error: the store writes nothing more then."""
+        self._failed = failed
         self.name = secrets.token_hex(12)
         self.path = directory / self.name
         self.size = 0
@@ -40,7 +43,7 @@ class SpoolFile:
                 view = view[os.write(self._fd, view) :]
         except OSError as error:
             self.discard()
-            raise translate(error) from None
+            raise self._translate(error) from None
         self.size += len(data)
         self.crc = zlib.crc32(data, self.crc)
 
@@ -54,7 +57,7 @@ class SpoolFile:
             crash.here("spool-synced")
         except OSError as error:
             self.discard()  # never a second sync of the same file: its dirty pages may be lost already
-            raise translate(error) from None
+            raise self._translate(error) from None
         self._close()
 
     def map(self) -> mmap.mmap:
@@ -76,11 +79,12 @@ class SpoolFile:
             except OSError:
                 pass  # a close that fails after a good fsync loses nothing
 
-
-def translate(error: OSError) -> Exception:
-    """An OSError as what the store says about it."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull("the disk is full")
-    if error.errno in (errno.EIO, errno.EROFS):
-        return ReadOnly("the disk reports an I/O error")
-    return Unavailable("the message could not be written")
+    def _translate(self, error: OSError) -> Unavailable:
+        """An OSError as what the store says about it."""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return DiskFull("the disk is full")
+        if error.errno in (errno.EIO, errno.EROFS):
+            name = errno.errorcode[error.errno]
+            self._failed(f"{name} while spooling")
+            return ReadOnly(f"the disk reports an I/O error ({name})")
+        return Unavailable("the message could not be written")
