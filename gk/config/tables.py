@@ -1,4 +1,3 @@
-
 """The tables of gk.toml: one frozen dataclass each, a key's `doc` is its reference."""
 
 import dataclasses

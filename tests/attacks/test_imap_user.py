@@ -198,7 +198,7 @@ async def test_an_idler_who_does_not_read_is_told_no_more_than_fits(target: Targ
         idler.writer.transport.pause_reading()  # type: ignore[attr-defined]
         before = target.memory("VmRSS")
         async with target.attack("news for an idler who does not read"):
-            for _ in range(40):
+            for _ in range(12):
                 busy.send(b"".join(b"s STORE 1:* %cFLAGS.SILENT ($word)\r\n" % sign for sign in b"+-" * 50))
                 busy.send(b"last NOOP\r\n")
                 assert (await busy.until(b"last"))[-1].startswith(b"last OK")
