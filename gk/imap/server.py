@@ -25,7 +25,7 @@ from gk.store.db import Store
 
 UNREAD = 64 << 10  # bytes that wait while a command runs, before the connection is no longer read
 UNSENT = 256 << 10  # bytes the client has not read, before its command waits
-HANDSHAKE = 30.0  # seconds of TLS after STARTTLS
+HANDSHAKE = 30.0  # seconds of TLS, and never more than there are left for the login
 LINGER = 10.0  # seconds a closed connection has to read its last bytes
 DRAIN = 4  # a refused message up to so many times the allowed size is read and dropped, so that the client hears why
 
@@ -88,6 +88,7 @@ class Connection(asyncio.Protocol):
         self._conversation = Conversation(self, server, session)
         self._session = session
         self._implicit = encrypted  # TLS from the first byte, before the greeting
+        self._shaking = False  # a TLS handshake is under way
         self._pass: Pass | None = None
         self._fresh = True  # without a login
         self._waiter: asyncio.Future[None] | None = None  # the task waits for bytes
@@ -211,6 +212,8 @@ class Connection(asyncio.Protocol):
     def end(self, reason: str) -> None:
         """Let `event` and its like raise Ended with this reason."""
         self._bye = reason
+        if self._shaking:
+            self._transport.abort()  # no goodbye would reach it
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -284,13 +287,17 @@ class Connection(asyncio.Protocol):
         assert self._server.tls is not None
         self.wire.drop()  # from here to the new transport nothing is awaited: no clear byte comes after this
         self._held = False
+        self._shaking = True
+        patience = max(0.1, min(HANDSHAKE, self._deadline - self._loop.time()))
         try:
             transport = await self._loop.start_tls(
-                self._transport, self, self._server.tls(), server_side=True, ssl_handshake_timeout=HANDSHAKE
+                self._transport, self, self._server.tls(), server_side=True, ssl_handshake_timeout=patience
             )
         except OSError as error:
             self._lost = True
             raise Ended from error
+        finally:
+            self._shaking = False
         assert transport is not None
         self._transport, self._encrypted = transport, True
         transport.set_write_buffer_limits(high=UNSENT)
