@@ -183,8 +183,7 @@ def _listeners(
             role, accept, submit, logins, gates["smtp"], config.limits, hostname=config.hostname,
             tls=lambda: certificates.context, require_tls=require_tls, check_space=store.check_space,
         )  # fmt: skip
-        tls = certificates.context if role == "submissions" else None
-        listeners += [Listener(f"{role} {a}", a, smtp.session, tls=tls, inherited=inherited) for a in addresses]
+        listeners += [Listener(f"{role} {a}", a, smtp.session, inherited=inherited) for a in addresses]
     imap = ImapServer(
         store, logins, gates["imap"], config.limits, hostname=config.hostname,
         tls=lambda: certificates.context, require_tls=require_tls,
@@ -194,10 +193,7 @@ def _listeners(
         for a in config.imap.starttls
     ]
     listeners += [
-        Listener(
-            f"imaps {a}", a, lambda door: imap.session(door, implicit_tls=True),
-            tls=certificates.context, inherited=inherited,
-        )
+        Listener(f"imaps {a}", a, lambda door: imap.session(door, implicit_tls=True), inherited=inherited)
         for a in config.imap.tls
-    ]  # fmt: skip
+    ]
     return listeners

@@ -1,6 +1,7 @@
 """The real server in a process of its own, on free loopback ports; ready when it says so, stopped by its pid."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -37,9 +38,14 @@ new_connections_per_minute = 100000
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on, all held until the last one is found."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    """Ports nobody listens on, below those the kernel gives to outgoing connections."""
+    held: list[socket.socket] = []
     try:
+        while len(held) < count:
+            try:
+                held.append(socket.create_server(("127.0.0.1", random.randrange(20_000, 32_000))))
+            except OSError:
+                continue
         return [door.getsockname()[1] for door in held]
     finally:
         for door in held:

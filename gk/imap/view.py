@@ -32,6 +32,11 @@ class Slice:
         self.numbers, self.uids, self.flags, self.modseqs = numbers, uids, flags, modseqs
         self.complete = complete  # no message asked for is gone
 
+    def up_to(self, uid: int) -> "Slice":
+        """Its beginning, to this uid."""
+        end = bisect_right(self.uids, uid)
+        return Slice(self.numbers[:end], self.uids[:end], self.flags[:end], self.modseqs[:end], self.complete)
+
     def only(self, uids: "set[int]") -> "Slice":
         """What of it is among `uids`."""
         rows = [r for r in zip(self.numbers, self.uids, self.flags, self.modseqs, strict=True) if r[1] in uids]

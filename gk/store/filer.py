@@ -157,9 +157,15 @@ class Filer:
             done = await asyncio.shield(work)
         except asyncio.CancelledError:
             await asyncio.wait([work])  # the thread uses our connection: let it end
+            if not work.exception():  # what is placed is recorded, or its removal would never be
+                await asyncio.shield(self._record(work.result()))
             raise
-        if not done:
-            return done
+        if done:
+            await self._record(done)
+        return done
+
+    async def _record(self, done: Round) -> None:
+        """Commit what a round did on disk."""
         spools = await self._commits.do(lambda db, facts: _record(db, facts, done))
         crash.here("round-committed")
         for name in spools:
@@ -167,7 +173,6 @@ class Filer:
             crash.here("spool-removed")
         if done.placed:
             self._settled(len(done.placed), done.size)
-        return done
 
     # --- on disk, in a thread -----------------------------------------------------------------------------------------
 
@@ -315,7 +320,7 @@ class Filer:
 
     def _remove(self, row: Row) -> None:
         assert self._db is not None
-        _, _, mailbox, _, _, _, _, name = row
+        _, _, mailbox, _, _, _, exact, name = row
         where = self._db.execute("SELECT account, directory FROM mailbox WHERE id = ?", (mailbox,)).fetchone()
         if where is None or where[1] is None:
             return  # the folder went with its files, or never was
@@ -323,7 +328,8 @@ class Filer:
         try:
             os.unlink(folder / "cur" / name)
         except FileNotFoundError:
-            stray = disk.find(folder, name[: name.rindex(",") + 1])
+            # A file that was never named otherwise is not there; another may be between two names.
+            stray = None if exact else disk.find(folder, name[: name.rindex(",") + 1])
             if stray is not None:
                 os.unlink(stray)
         crash.here("file-removed")

@@ -7,6 +7,7 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from gk.errors import LimitReached, NoSuchMailbox
@@ -45,6 +46,8 @@ COLUMNS = {
     "parts": "m.parts",
     "header": "h.content",
 }
+FEW = 8  # rows read before their bytes are counted
+WIDE = frozenset({"envelope", "bodystructure", "parts", "header"})  # a stranger's mail decides how wide
 
 
 class _Loading:
@@ -261,8 +264,11 @@ class Mailboxes:
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
-    def rows(self, mailbox: Mailbox, uids: Sequence[int], columns: tuple[str, ...]) -> Rows:
-        """(uid, *columns) of each uid that is there, by uid; columns are keys of COLUMNS. Ask for slices of 500."""
+    def rows(self, mailbox: Mailbox, uids: Sequence[int], columns: tuple[str, ...], enough: int | None = None) -> Rows:
+        """(uid, *columns) of each uid that is there, by uid; columns are keys of COLUMNS. Ask for slices of 500.
+
+        Once the rows hold `enough` bytes they end early: ask again for the uids after the last.
+        """
         if not len(uids):
             return []
         wanted = ", ".join(COLUMNS[c] for c in columns)
@@ -272,11 +278,20 @@ class Mailboxes:
         if "header" in columns:
             tables += " JOIN header h ON h.message = e.message"
         condition, values = chosen(uids)
-        return self._db.execute(
+        cursor = self._db.execute(
             f"SELECT e.uid{', ' if wanted else ''}{wanted} FROM {tables} WHERE e.mailbox = ? AND e.{condition}"
             " ORDER BY e.uid",
             (mailbox.id, *values),
-        ).fetchall()
+        )
+        wide = [itemgetter(place) for place, column in enumerate(columns, 1) if column in WIDE]
+        if enough is None or not wide:
+            return cursor.fetchall()
+        rows: Rows = []
+        while enough > 0 and (few := cursor.fetchmany(FEW)):
+            rows += few
+            enough -= sum(sum(map(len, map(column, few))) for column in wide)
+        cursor.close()
+        return rows
 
     async def contents(self, mailbox: Mailbox, uids: Sequence[int]) -> FoundContents:
         """The messages' bytes, None for those expunged meanwhile; ask for at most 100. Raises Damaged."""

@@ -39,18 +39,22 @@ def remove(
     ).fetchone()
     picked, given = chosen(gone)
     db.execute(f"DELETE FROM entry WHERE mailbox = ? AND {picked}", (mailbox, *given))
-    db.executemany(
-        f"DELETE FROM filing WHERE kind = {PLACE} AND message = ? AND mailbox = ? AND first = ?",
-        [(message, mailbox, uid) for uid, message, _, filed, _, _ in rows if filed is None],
-    )
     letters = maildir.Letters(db, mailbox)
+    removes = []
+    for uid, message, _, filed, date, size in rows:
+        exact = None
+        if filed is None:  # a round killed before its commit may have left the file, under the name of its place row
+            row = db.execute(
+                f"DELETE FROM filing WHERE kind = {PLACE} AND message = ? AND mailbox = ? AND first = ?"
+                " RETURNING flags",
+                (message, mailbox, uid),
+            ).fetchone()
+            filed, exact = (row[0] if row else 0), 1
+        name = maildir.file_name(date, message, uid, size, letters.of(filed))
+        removes.append((mailbox, uid, uid, message, exact, name))
     db.executemany(
-        f"INSERT INTO filing (kind, mailbox, first, last, message, name) VALUES ({REMOVE}, ?, ?, ?, ?, ?)",
-        [
-            (mailbox, uid, uid, message, maildir.file_name(date, message, uid, size, letters.of(filed)))
-            for uid, message, _, filed, date, size in rows
-            if filed is not None
-        ],
+        f"INSERT INTO filing (kind, mailbox, first, last, message, flags, name) VALUES ({REMOVE}, ?, ?, ?, ?, ?, ?)",
+        removes,
     )
     forget(db, [row[1] for row in rows])
     facts.append(Expunged(account, mailbox, array("I", gone), modseq))

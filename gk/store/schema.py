@@ -59,7 +59,9 @@ CREATE TABLE thread (
 
 CREATE TABLE filing (
     id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, mailbox INTEGER NOT NULL, first INTEGER NOT NULL DEFAULT 0,
-    last INTEGER NOT NULL DEFAULT 0, message INTEGER, flags INTEGER, name TEXT
+    last INTEGER NOT NULL DEFAULT 0, message INTEGER,
+    flags INTEGER,                        -- of the name a PLACE makes; 1 for a REMOVE whose name is certain
+    name TEXT
 );
 CREATE INDEX filing_message ON filing (message) WHERE message IS NOT NULL;
 

@@ -112,3 +112,23 @@ async def test_a_mailbox_of_bombs_is_read_while_others_do_not_wait(target: Targe
                 await client.ok(f"SEARCH {key}")
         await client.ok("CLOSE")
         await client.ok(f'DELETE "{box}"')
+
+
+@pytest.mark.slow
+async def test_large_headers_behind_small_messages_are_read_a_few_at_a_time(target: Target) -> None:
+    async with imap(target.server, "alice") as client:
+        await client.ok("CREATE Behind")
+        await client.append(b"Subject: small\r\n\r\nx\r\n", "Behind")
+        await client.ok("SELECT Behind")
+        for _ in range(9):
+            await client.ok("COPY 1:* Behind")
+        await client.append(BOMBS["header of 1 MiB less one byte"](), "Behind")
+        for _ in range(6):
+            await client.ok("COPY 513:* Behind")
+        before = target.memory("VmRSS")
+        async with target.attack("64 large headers behind 512 small messages"):
+            for item in ("(UID ENVELOPE BODY.PEEK[HEADER.FIELDS (Subject)])", "BODY.PEEK[HEADER]"):
+                assert len(await client.ok(f"FETCH 1:* {item}")) == 576
+            assert target.memory("VmHWM") - before < 64 << 10
+        await client.ok("CLOSE")
+        await client.ok("DELETE Behind")

@@ -151,3 +151,21 @@ async def test_who_logs_in_and_sleeps_in_the_middle_of_a_command_is_not_in_the_w
             await other.ok("SELECT INBOX")
             await other.ok("CREATE Other")
             await other.ok("RENAME Other Another")
+
+
+@pytest.mark.parametrize("door", ["submissions", "tls"])
+async def test_a_client_that_never_finishes_its_handshake_counts_like_any_other(slow: Target, door: str) -> None:
+    async with slow.attack(f"400 connections without a handshake: {door}"):
+        before = slow.memory("VmRSS")
+        async with crowd(slow, door, ["127.53.0.1"], 400) as held:
+            ends = [asyncio.create_task(end(reader)) for reader, _ in held]
+            done, _ = await asyncio.wait(ends, timeout=DEADLINE, return_when=asyncio.FIRST_COMPLETED)
+            while len(done) < 100:
+                done, _ = await asyncio.wait(ends, timeout=DEADLINE / 10)
+            note("memory per unfinished handshake, KiB", (slow.memory("VmRSS") - before) / 300, door)
+            async with smtp(slow.server, "submissions", source="127.54.0.1") as client:
+                assert (await client.login()).startswith("235")
+            async with imap(slow.server, "alice", "INBOX", door="tls", source="127.54.0.1") as client:
+                await client.ok("NOOP")
+            async with asyncio.timeout(4 * DEADLINE):
+                await asyncio.gather(*ends)

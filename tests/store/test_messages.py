@@ -146,6 +146,18 @@ async def test_a_filed_message_copied_and_expunged_at_once_is_still_there(tmp_pa
         assert await read(store, box(store, "Archive"), 1) == message(1)
 
 
+async def test_a_file_left_by_a_round_that_was_killed_goes_with_its_message(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await append(store, box(store), message(1))
+        await store.filer.rest()
+        await append(store, box(store), message(2), Flags(DELETED))
+        left = tmp_path / "mail/1/cur" / f"1700000000.G2U2,S={len(message(2))}:2,T"
+        left.write_bytes(message(2))
+        await store.mailboxes.expunge(box(store), None)
+        await store.filer.rest()
+        assert not left.exists() and len(files(tmp_path)) == 1
+
+
 async def test_one_message_whose_file_somebody_took_away_does_not_hold_up_the_others(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         await append(store, box(store), message(1))

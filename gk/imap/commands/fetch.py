@@ -6,6 +6,7 @@ in slices, between which others have their turn and a slow client is waited for.
 
 import asyncio
 import functools
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -14,7 +15,6 @@ from gk.imap import fetch_items, fetched
 from gk.imap.conversation import Conversation
 from gk.imap.fetch_items import Fetch, Item, Section
 from gk.imap.grammar import Cursor
-from gk.imap.pace import Pace
 from gk.imap.plain_body import plain_body
 from gk.imap.registry import announce, command
 from gk.imap.reply import Reply, bad, no, ok
@@ -24,7 +24,8 @@ from gk.message.part import Part
 from gk.store.content import IN_MEMORY, Content
 from gk.store.values import SEEN, Flags
 
-ARRAY_SLICE, FIRST_ROWS, ROW_SLICE, CONTENT_SLICE = 2000, 16, 500, 100  # messages
+ARRAY_SLICE, ROW_SLICE, CONTENT_SLICE = 2000, 500, 100  # messages
+ROW_BYTES = 1 << 20  # of the columns of a slice
 HEADER_SECTIONS = 10  # of one FETCH that are taken from the index for a whole slice
 CONTENT_BYTES = 2 << 20  # of the messages read at once
 PIECE = 256 << 10  # bytes of a large message in memory
@@ -96,25 +97,22 @@ class _Fetching:
     async def run(self, numbers: Sequence[int]) -> bool:
         """Answer for these messages; whether all of them were there."""
         most = CONTENT_SLICE if self._contents else ROW_SLICE if self._columns else ARRAY_SLICE
-        pace = Pace(FIRST_ROWS if self._columns else most, most)
         complete, start = True, 0
+        seen: frozenset[int] = frozenset()
         while start < len(numbers):
-            part = self._view.look(numbers[start : start + pace.count])
-            start += pace.count
-            seen: frozenset[int] = frozenset()
+            part = self._view.look(numbers[start : start + most])
             if self._sees:
-                seen = await self._see(part)
+                seen |= await self._see(part)
                 part = self._view.look(part.numbers)
             self._c.tell(self._view.introduce(part.flags))
-            rows, part = self._rows(part)
+            rows, part, last = self._rows(part)
+            start = start + most if last is None else bisect_right(numbers, last, start)
             made = await self._make(rows)
             complete &= part.complete
             if self._contents:
                 await self._with_contents(part, rows, made, seen)
             else:
-                lines = self._lines(part, rows, made, seen)
-                pace.took(len(lines))
-                self._c.tell(lines)
+                self._c.tell(self._lines(part, rows, made, seen))
             await self._c.flush()
         return complete
 
@@ -130,17 +128,22 @@ class _Fetching:
         self._view.told(unseen)
         return frozenset(unseen)
 
-    def _rows(self, part: Slice) -> tuple[Rows, Slice]:
-        """The columns asked for, by name, and the slice without messages that are gone from the index."""
+    def _rows(self, part: Slice) -> tuple[Rows, Slice, int | None]:
+        """The columns asked for, by name, the slice without messages that are gone from the index, and where it ends
+        early: at this message number."""
         if not self._columns or not len(part.uids):
-            return {}, part
-        rows = self._c.store.mailboxes.rows(self._c.mailbox, part.uids, self._columns)
+            return {}, part, None
+        rows = self._c.store.mailboxes.rows(self._c.mailbox, part.uids, self._columns, ROW_BYTES)
+        if not rows:
+            return dict.fromkeys(self._columns, ()), part.only(set()), None
+        last = None
+        if rows[-1][0] < part.uids[-1]:
+            part = part.up_to(rows[-1][0])
+            last = part.numbers[-1]
         if len(rows) < len(part.uids):
             part = part.only({row[0] for row in rows})
-        if not rows:
-            return dict.fromkeys(self._columns, ()), part
         _, *columns = zip(*rows, strict=True)
-        return dict(zip(self._columns, columns, strict=True)), part
+        return dict(zip(self._columns, columns, strict=True)), part, last
 
     async def _make(self, rows: Rows) -> Made:
         """The items that are made from a column of the index."""

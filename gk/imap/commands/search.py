@@ -4,12 +4,12 @@ Cheap keys go first and what they leave is what the dear ones look at; between s
 """
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
 from gk.imap import matching, search_keys
 from gk.imap.conversation import Conversation
 from gk.imap.grammar import Cursor
-from gk.imap.pace import Pace
 from gk.imap.registry import command
 from gk.imap.reply import Reply, ok
 from gk.imap.search_keys import (
@@ -29,7 +29,8 @@ from gk.imap.search_keys import (
 from gk.imap.session import SELECTED
 from gk.store.content import IN_MEMORY, Content
 
-ARRAYS, FIRST_ROWS, ROWS, CONTENTS = 20_000, 16, 500, 50  # messages of a slice
+ARRAYS, ROWS, CONTENTS = 20_000, 500, 50  # messages of a slice
+ROW_BYTES = 1 << 20  # of the column of a slice
 IN_LOOP = 64 << 10  # bytes of a message or a header that is searched in the event loop; larger ones go to a thread
 
 
@@ -148,17 +149,16 @@ class _Searching:
 
     async def _by_rows(self, column: str, test: matching.Test, places: Sequence[int]) -> Sequence[int]:
         found: list[int] = []
-        pace, start = Pace(FIRST_ROWS, ROWS), 0
+        start = 0
         while start < len(places):
-            here = {self.part.uids[p]: p for p in places[start : start + pace.count]}
-            start += len(here)
-            rows = self._c.store.mailboxes.rows(self._c.mailbox, list(here), (column,))
+            here = {self.part.uids[p]: p for p in places[start : start + ROWS]}
+            rows = self._c.store.mailboxes.rows(self._c.mailbox, list(here), (column,), ROW_BYTES)
+            start = bisect_right(places, here[rows[-1][0]], start) if rows else start + ROWS
             for uid, value in rows:
                 large = isinstance(value, bytes) and len(value) > IN_LOOP
                 if await asyncio.to_thread(test, value) if large else test(value):
                     found.append(here[uid])
                 await self._c.breathe()
-            pace.took(sum(len(value) for _, value in rows if isinstance(value, bytes)))
         return found
 
     async def _in_contents(self, key: InContent, places: Sequence[int]) -> Sequence[int]:
