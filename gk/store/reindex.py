@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+from gk.errors import Refused
 from gk.message import utf7
 from gk.message.parsed import parse
 from gk.store import entries, keywords, maildir, names, removal, salvage
@@ -115,7 +116,7 @@ def _mailbox(db: sqlite3.Connection, account: Account, folder: Path, directory: 
     facts: list[Fact] = []
     try:
         mailbox = names.create(db, facts, account.id, names.canonical(name), told.get("special-use"), 1 << 30)
-    except Exception:
+    except Refused:  # the name cannot be one, or its use is another's
         mailbox = names.create(db, facts, account.id, f"Recovered {folder.name.strip('.')}", None, 1 << 30)
     number = mailbox.id
     identity, validity, uidnext = (told.get(k, "") for k in ("id", "uidvalidity", "uidnext"))
