@@ -71,22 +71,6 @@ def flags_of(keywords: Sequence[str], *, read_only: bool, more: bool) -> bytes:
     return f"* FLAGS ({known})\r\n* OK [PERMANENTFLAGS ({kept})] what stays\r\n".encode()
 
 
-def uid_set(uids: Iterable[int]) -> str:
-    """Ascending uids as IMAP writes them: `3:5,9`."""
-    parts: list[str] = []
-    first = last = 0
-    for uid in uids:
-        if uid == last + 1 and last:
-            last = uid
-            continue
-        if last:
-            parts.append(f"{first}:{last}" if last > first else str(first))
-        first = last = uid
-    if last:
-        parts.append(f"{first}:{last}" if last > first else str(first))
-    return ",".join(parts)
-
-
 def expunged(numbers: Sequence[int]) -> bytes:
     """EXPUNGE for these message numbers, given in ascending order, told from the last so that none of them shifts."""
     return b"".join([b"* %d EXPUNGE\r\n" % n for n in reversed(numbers)])

@@ -1,7 +1,7 @@
 """Sets of uids: as SQL, and as runs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def chosen(uids: Sequence[int]) -> tuple[str, tuple[object, ...]]:
@@ -24,3 +24,19 @@ def runs(uids: Sequence[int], present: Sequence[int]) -> list[tuple[int, int]]:
     if first:
         out.append((first, last))
     return out
+
+
+def uid_set(uids: Iterable[int]) -> str:
+    """Ascending uids as IMAP writes them: `3:5,9`."""
+    parts: list[str] = []
+    first = last = 0
+    for uid in uids:
+        if last and uid == last + 1:
+            last = uid
+            continue
+        if last:
+            parts.append(f"{first}:{last}" if last > first else str(first))
+        first = last = uid
+    if last:
+        parts.append(f"{first}:{last}" if last > first else str(first))
+    return ",".join(parts)

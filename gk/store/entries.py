@@ -6,6 +6,7 @@ files must do. A uid is taken from `uidnext` and never given again.
 
 import hashlib
 import sqlite3
+import time
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,11 +91,14 @@ def add_entries(db: sqlite3.Connection, facts: list[Fact], new: Sequence[New]) -
     if row is None:
         raise NoSuchMailbox("the mailbox was deleted meanwhile")
     uidnext, modseq, account = row
-    first = uidnext - count
+    first, saved = uidnext - count, int(time.time())
     db.executemany(
-        "INSERT INTO entry (mailbox, uid, message, flags, modseq, date, thread, recipient)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [(mailbox, uid, n.message, n.flags, modseq, n.date, n.thread, n.recipient) for uid, n in enumerate(new, first)],
+        "INSERT INTO entry (mailbox, uid, message, flags, modseq, date, thread, recipient, saved)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (mailbox, uid, n.message, n.flags, modseq, n.date, n.thread, n.recipient, saved)
+            for uid, n in enumerate(new, first)
+        ],
     )
     db.executemany(
         f"INSERT INTO filing (kind, mailbox, first, last, message, flags) VALUES ({PLACE}, ?, ?, ?, ?, ?)",

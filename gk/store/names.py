@@ -148,7 +148,8 @@ def purge(db: sqlite3.Connection, facts: list[Fact], mailbox: int) -> bool:
     if uids:
         removal.remove(db, facts, mailbox, uids, only_deleted=False)
         return False
-    db.execute("DELETE FROM keyword WHERE mailbox = ?", (mailbox,))
+    for table in ("keyword", "expunged", "metadata"):
+        db.execute(f"DELETE FROM {table} WHERE mailbox = ?", (mailbox,))
     db.execute(f"INSERT INTO filing (kind, mailbox) VALUES ({DROP_FOLDER}, ?)", (mailbox,))  # and then its row
     facts.append(Filing())
     return True

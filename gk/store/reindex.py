@@ -118,7 +118,7 @@ def _mailbox(db: sqlite3.Connection, account: Account, folder: Path, directory: 
         mailbox = names.create(db, facts, account.id, names.canonical(name), told.get("special-use"), 1 << 30)
     except Refused:  # the name cannot be one, or its use is another's
         mailbox = names.create(db, facts, account.id, f"Recovered {folder.name.strip('.')}", None, 1 << 30)
-    number = mailbox.id
+    number, clock = mailbox.id, int(time.time())
     identity, validity, uidnext = (told.get(k, "") for k in ("id", "uidvalidity", "uidnext"))
     free = (
         identity.isdigit()
@@ -130,6 +130,8 @@ def _mailbox(db: sqlite3.Connection, account: Account, folder: Path, directory: 
             "UPDATE mailbox SET id = ?, uidvalidity = ?, uidnext = ? WHERE id = ?",
             (number, int(validity), int(uidnext) + (GAP if rebuilt else 0), mailbox.id),
         )
+        if rebuilt:  # modseqs never fall (RFC 7162 §3.1.1): the old ones are lost, and were smaller than the clock
+            db.execute("UPDATE mailbox SET modseq = ?, forgotten = ? WHERE id = ?", (clock, clock, number))
     db.execute("UPDATE mailbox SET directory = ? WHERE id = ?", (directory, number))
     db.execute(
         "INSERT INTO subscription (account, name) VALUES (?, ?) ON CONFLICT DO NOTHING", (account.id, mailbox.name)

@@ -6,9 +6,11 @@ from array import array
 from collections.abc import Iterable, Sequence
 
 from gk.store import maildir
-from gk.store.chosen import chosen
+from gk.store.chosen import chosen, uid_set
 from gk.store.schema import PLACE, REMOVE, UNSPOOL
 from gk.store.values import DELETED, SEEN, Expunged, Fact, Filing
+
+REMEMBERED = 1000  # expunges of a mailbox that are told apart; who was away for longer is told all uids that are gone
 
 
 def remove(
@@ -56,10 +58,33 @@ def remove(
         f"INSERT INTO filing (kind, mailbox, first, last, message, flags, name) VALUES ({REMOVE}, ?, ?, ?, ?, ?, ?)",
         removes,
     )
+    _note(db, mailbox, modseq, gone)
+    _drop(db, abs(account), [row[1] for row in rows])
     forget(db, [row[1] for row in rows])
     facts.append(Expunged(account, mailbox, array("I", gone), modseq))
     facts.append(Filing(-sum(r[3] is None for r in rows), -sum(r[5] for r in rows if r[3] is None)))
     return gone
+
+
+def _note(db: sqlite3.Connection, mailbox: int, modseq: int, gone: Sequence[int]) -> None:
+    """Remember when these uids went, for clients that come back (RFC 7162 §3.2.5); the log is bounded."""
+    db.execute("INSERT INTO expunged (mailbox, modseq, uids) VALUES (?, ?, ?)", (mailbox, modseq, uid_set(gone)))
+    row = db.execute(
+        f"SELECT modseq FROM expunged WHERE mailbox = ? ORDER BY modseq DESC LIMIT 1 OFFSET {REMEMBERED}", (mailbox,)
+    ).fetchone()
+    if row is not None:
+        db.execute("DELETE FROM expunged WHERE mailbox = ? AND modseq <= ?", (mailbox, row[0]))
+        db.execute("UPDATE mailbox SET forgotten = ? WHERE id = ?", (row[0], mailbox))
+
+
+def _drop(db: sqlite3.Connection, account: int, messages: Sequence[int]) -> None:
+    """Have the search index forget the messages the account has nowhere any more."""
+    db.execute(
+        "INSERT INTO dropped (account, message) SELECT DISTINCT ?, gone.value FROM json_each(?) gone WHERE NOT EXISTS"
+        " (SELECT 1 FROM entry JOIN mailbox ON mailbox.id = entry.mailbox"
+        " WHERE entry.message = gone.value AND abs(mailbox.account) = ?) ON CONFLICT DO NOTHING",
+        (account, json.dumps(list(messages)), account),
+    )
 
 
 def forget(db: sqlite3.Connection, messages: Iterable[int]) -> None:

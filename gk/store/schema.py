@@ -5,6 +5,7 @@ PostgreSQL share; WITHOUT ROWID is the one thing to leave out there.
 """
 
 import re
+import secrets
 import sqlite3
 from collections.abc import Callable
 
@@ -81,12 +82,42 @@ CREATE INDEX outgoing_message ON outgoing (message);
 """
 
 
-def m001_first(db: sqlite3.Connection) -> None:
-    """All tables of the first release."""
-    for statement in re.sub(r"--.*", "", _FIRST).split(";"):
+def _apply(db: sqlite3.Connection, statements: str) -> None:
+    for statement in re.sub(r"--.*", "", statements).split(";"):
         if statement.strip():
             db.execute(statement)
 
 
-MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [m001_first]
+def m001_first(db: sqlite3.Connection) -> None:
+    """All tables of the first release."""
+    _apply(db, _FIRST)
+
+
+_IMAP = """
+ALTER TABLE entry ADD COLUMN saved INTEGER;      -- when it came into this mailbox (RFC 8514); NULL: not known
+ALTER TABLE mailbox ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;  -- `expunged` tells nothing up to this modseq
+UPDATE mailbox SET forgotten = modseq;
+ALTER TABLE account ADD COLUMN quota INTEGER;    -- octets; NULL: the configured one
+ALTER TABLE account ADD COLUMN hidden TEXT NOT NULL DEFAULT '';  -- IMAP capabilities not offered to it, blanks between
+CREATE TABLE expunged (
+    mailbox INTEGER NOT NULL, modseq INTEGER NOT NULL, uids TEXT NOT NULL, PRIMARY KEY (mailbox, modseq)
+) WITHOUT ROWID;
+CREATE TABLE metadata (
+    account INTEGER NOT NULL, mailbox INTEGER NOT NULL, entry TEXT NOT NULL, content BLOB NOT NULL,
+    PRIMARY KEY (account, mailbox, entry)  -- mailbox 0: of the account itself
+) WITHOUT ROWID;
+CREATE TABLE dropped (  -- what the search index must still forget
+    account INTEGER NOT NULL, message INTEGER NOT NULL, PRIMARY KEY (account, message)
+) WITHOUT ROWID;
+"""
+
+
+def m002_imap(db: sqlite3.Connection) -> None:
+    """Dates of arrival, the log of expunges, metadata, quotas, and what the search index is to forget."""
+    _apply(db, _IMAP)
+    # Which database search.db belongs to: message ids mean nothing in another one.
+    db.execute("INSERT INTO meta (name, value) VALUES ('identity', ?)", (secrets.randbits(62),))
+
+
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [m001_first, m002_imap]
 VERSION = len(MIGRATIONS)

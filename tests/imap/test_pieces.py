@@ -11,6 +11,7 @@ from gk.imap.plain_body import plain_body
 from gk.message import header, structure
 from gk.message.date import format_internal
 from gk.message.scan import scan
+from gk.store.chosen import uid_set
 from tests.corpus import corpus_path
 
 EXAMPLES = 10_000 if os.environ.get("GK_FUZZ") else 300
@@ -86,8 +87,8 @@ def test_internal_dates_are_as_the_message_room_writes_them(epoch: int) -> None:
 
 
 def test_uids_are_written_as_ranges() -> None:
-    assert reply.uid_set([1, 2, 3, 5, 7, 8]) == "1:3,5,7:8"
-    assert reply.uid_set([]) == ""
+    assert uid_set([1, 2, 3, 5, 7, 8]) == "1:3,5,7:8"
+    assert uid_set([]) == ""
 
 
 def test_names_are_atoms_where_they_can_be() -> None:

@@ -10,9 +10,10 @@ from gk.imap.conversation import Conversation, Ended
 from gk.imap.crlf import Normal
 from gk.imap.grammar import BadSyntax, Cursor
 from gk.imap.registry import command
-from gk.imap.reply import Reply, bad, no, ok, uid_set
+from gk.imap.reply import Reply, bad, no, ok
 from gk.imap.session import LOGGED_IN
 from gk.imap.wire import Command, Fault, Literal
+from gk.store.chosen import uid_set
 from gk.store.db import JOURNAL, Store
 from gk.store.spool import SpoolFile
 from gk.store.values import Arrival, Flags

@@ -4,8 +4,9 @@ from gk.errors import NoSuchMailbox
 from gk.imap.conversation import Conversation
 from gk.imap.grammar import Cursor
 from gk.imap.registry import command
-from gk.imap.reply import Reply, bad, no, ok, uid_set
+from gk.imap.reply import Reply, bad, no, ok
 from gk.imap.session import SELECTED
+from gk.store.chosen import uid_set
 
 
 @command("MOVE", when=SELECTED, capability="MOVE")

@@ -6,8 +6,9 @@ from typing import Literal as Choice
 from gk.imap.conversation import Conversation
 from gk.imap.grammar import LARGEST_MODSEQ, BadSyntax, Cursor
 from gk.imap.registry import command
-from gk.imap.reply import Reply, bad, no, ok, uid_set
+from gk.imap.reply import Reply, bad, no, ok
 from gk.imap.session import SELECTED
+from gk.store.chosen import uid_set
 
 UNIT = 10_000  # messages of one commit: what a delivery may have to wait for
 SLICE = 2000  # responses rendered before others have their turn
