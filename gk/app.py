@@ -38,6 +38,7 @@ from gk.outbound.transport import Transport
 from gk.service import supervise
 from gk.smtp.server import SmtpServer
 from gk.store.db import Store
+from gk.store.search.indexer import Indexer
 from gk.tls.certs import Certificates
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,8 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
         control = ControlServer(config.data / SOCKET, here)
         for note in configuration.notes():
             log.info("event=note text=%r", note)
-        async with supervise(runner, LoopLag(), systemd.Watchdog()), supervise(*listeners, control):
+        indexer = Indexer(store, config.log.format)
+        async with supervise(runner, indexer, LoopLag(), systemd.Watchdog()), supervise(*listeners, control):
             with _reloading(config, here.directory, logins, certificates, bus):
                 systemd.notify("READY=1")
                 log.info("event=ready listeners=%d", len(listeners))

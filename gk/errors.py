@@ -9,6 +9,7 @@ GkError
 │   ├── DiskFull         less free space than the floor
 │   └── Overloaded       a bounded queue is full
 ├── Refused              this request is not allowed or makes no sense: 5xx, NO, exit 1
+│   ├── OverQuota            the account has as much mail as it may have: 452 4.2.2, NO [OVERQUOTA]
 │   ├── NoSuchMailbox, MailboxExists, BadName, NoSuchAccount, AccountExists, NoSuchQueueItem
 │   └── LimitReached     a number of SECURITY limits was reached
 ├── LoginFailed          wrong name or password, never which of them
@@ -74,6 +75,10 @@ class AccountExists(Refused):
 
 class NoSuchQueueItem(Refused):
     """No message of that id in the outgoing queue."""
+
+
+class OverQuota(Refused):
+    """The account has no room for that much mail; room is made by deleting."""
 
 
 class LimitReached(Refused):

@@ -1,5 +1,7 @@
 """`gk user`: accounts and their passwords."""
 
+import re
+
 import click
 
 from gk.cli.door import act, as_json, ask_password, configuration, from_stdin, show, table
@@ -67,6 +69,36 @@ def exists(context: click.Context, address: str, json_: bool) -> None:
     answer = act(configuration(context), "user_exists", {"address": address})
     show(answer, json_, f"{address} exists" if answer["exists"] else f"{address} does not exist")
     context.exit(0 if answer["exists"] else 1)
+
+
+@command.command("quota")
+@click.argument("address")
+@click.argument("size")
+@as_json
+@click.pass_context
+def quota(context: click.Context, address: str, size: str, json_: bool) -> None:
+    """Set how much mail an account may have: SIZE like 500M or 20G, «none», or «default» for limits.quota_bytes."""
+    found = re.fullmatch(r"(\d{1,15})([KMGT]?)", size, re.IGNORECASE)
+    octets: int | None = 0
+    if size == "default":
+        octets = None
+    elif found:
+        octets = int(found[1]) << {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}[found[2].upper()]
+    elif size != "none":
+        raise click.BadParameter("a size is like 500M or 20G, «none» or «default»", param_hint="SIZE")
+    done = act(configuration(context), "user_quota", {"address": address, "bytes": octets})
+    show(done, json_, f"{done['used']} bytes used of {done['limit'] or 'any number'}")
+
+
+@command.command("hide")
+@click.argument("address")
+@click.argument("capability", nargs=-1)
+@as_json
+@click.pass_context
+def hide(context: click.Context, address: str, capability: tuple[str, ...], json_: bool) -> None:
+    """Do not offer these IMAP capabilities to an account whose client stumbles over them; with none, offer all."""
+    done = act(configuration(context), "user_hide", {"address": address, "capabilities": list(capability)})
+    show(done, json_, f"not offered: {' '.join(done['hidden']) or 'none'}")
 
 
 @command.group("app")

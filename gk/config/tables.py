@@ -134,6 +134,7 @@ class Limits:
     keyword_bytes: int = key(64, "Bytes of a keyword.")
     mailboxes: int = key(5000, "Mailboxes of one user.")
     messages: int = key(10_000_000, "Messages of one user.")
+    quota_bytes: int = key(0, "Bytes of one user's mail, where «gk user quota» says nothing else; 0: no limit.", 0)
     queue_messages: int = key(100_000, "Messages in the outgoing queue.")
     journal_messages: int = key(10_000, "Delivered messages not yet filed before deliveries wait.")
     journal_bytes: int = key(256 << 20, "Bytes of the same.")

@@ -4,18 +4,21 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gk.accounts.login import Logins
 from gk.config import Limits
 from gk.errors import GkError, Unavailable
 from gk.imap import registry
-from gk.imap.reply import Reply
+from gk.imap.reply import Reply, mailbox
 from gk.imap.session import Session
 from gk.imap.view import View
 from gk.imap.wire import Event, Literal, Wire
 from gk.store.db import Store
 from gk.store.values import Account, Mailbox
+
+if TYPE_CHECKING:
+    from gk.imap.notifying import Notifying
 
 TELL = 256 << 10  # bytes told before they are written
 TURN = 0.005  # seconds of work before others have their turn
@@ -43,8 +46,13 @@ class Link(Protocol):
     async def line(self) -> bytes: ...
     async def content(self) -> bytes: ...
     async def start_tls(self) -> None: ...
+    def compress(self) -> None: ...
     def logged_in(self) -> None: ...
     def end(self, reason: str) -> None: ...
+    def wake(self) -> None:
+        """Let `event` look again what is to be told, if it waits."""
+        ...
+
     def on_writable(self, call: Callable[[], None] | None) -> None:
         """Call this whenever the client has read what was written."""
         ...
@@ -56,13 +64,16 @@ class Link(Protocol):
 class Conversation:
     """One connection as its commands see it."""
 
-    __slots__ = ("_link", "_out", "_release", "_server", "_told", "_turn_ends", "literal", "session", "tag")
+    __slots__ = (
+        "_link", "_out", "_release", "_server", "_told", "_turn_ends", "literal", "notifying", "session", "tag",
+    )  # fmt: skip
 
     def __init__(self, link: Link, server: "Rooms", session: Session) -> None:
         self._link, self._server = link, server
         self.session = session
         self.tag = b"*"
         self.literal: Literal | None = None  # the message that ends what there is of the command
+        self.notifying: Notifying | None = None
         self._out: list[bytes] = []
         self._told = 0  # bytes in it
         self._turn_ends = 0.0
@@ -94,6 +105,10 @@ class Conversation:
     def named(self, name: str) -> Mailbox:
         """A mailbox of this account; raise NoSuchMailbox."""
         return self.store.mailboxes.get(self.account.id, name)
+
+    def spelled(self, name: str) -> bytes:
+        """A mailbox name as this session writes it."""
+        return mailbox(name, utf8=self.session.utf8)
 
     # -- speaking
 
@@ -179,13 +194,25 @@ class Conversation:
         """Verify a name and a password and enter the authenticated state; raise LoginFailed and its kin."""
         account = await self._server.logins.check(login, password, self._link.peer, "imap")
         self._release = self._server.sessions.enter(account.id, self._link.peer)
-        self.session.authenticated(account)
+        self.session.authenticated(account, self.store.accounts.hidden(account.id))
         self._link.logged_in()
         return Reply("OK", "logged in", f"CAPABILITY {registry.capabilities(self.session)}")
 
     async def start_tls(self) -> None:
         await self._link.start_tls()
         self.session.encrypted()
+
+    def enable_condstore(self) -> None:
+        """A command has shown that the client knows of modseqs; it is told the latest (RFC 7162 §3.1)."""
+        if "CONDSTORE" not in self.session.enabled:
+            self.session.enable("CONDSTORE")
+            if self.session.selected is not None:
+                self.tell(b"* OK [HIGHESTMODSEQ %d] the latest change\r\n" % self.view.modseq)
+
+    def compress(self) -> None:
+        """Everything from here is compressed, in both directions."""
+        self._link.compress()
+        self.session.compressed = True
 
     async def leave(self) -> bool:
         """Leave the selected mailbox, if there is one; whether there was."""
@@ -208,8 +235,31 @@ class Conversation:
         """Say goodbye at the next safe point."""
         self._link.end(reason)
 
+    # -- NOTIFY
+
+    def notify(self, notifying: "Notifying | None") -> None:
+        """From now on tell this, and no longer what was told before."""
+        if self.notifying is not None:
+            self.notifying.stop()
+        self.notifying = notifying
+
+    def wake(self) -> None:
+        """Something is to be told as soon as the session rests."""
+        self._link.wake()
+
+    async def tell_notifications(self) -> None:
+        """The session rests: tell what NOTIFY has gathered."""
+        view = self.session.selected
+        if view is not None and view.snapshot.deleted:
+            raise Ended("the selected mailbox was deleted")
+        if self.notifying is not None and not await self.notifying.tell():
+            self.notify(None)
+        if self._out:
+            await self.flush()
+
     def close(self) -> None:
         """The connection ended: give back what the session held."""
+        self.notify(None)
         self.session.unselect()
         if self._release is not None:
             self._release()

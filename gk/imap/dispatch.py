@@ -53,7 +53,7 @@ class Dispatch:
         self._commands += 1
         if session.state is FRESH and self._commands > conversation.limits.login_commands:
             raise Ended("too many commands before login")
-        cursor = Cursor(data)
+        cursor = Cursor(data, utf8=session.utf8)
         command: registry.Command | None = None
         answer: reply.Reply | None
         try:

@@ -1,4 +1,7 @@
-"""What FETCH asks for (RFC 3501 §6.4.5): items, section specifications and modifiers as values."""
+"""What FETCH asks for (RFC 3501 §6.4.5): items, section specifications and modifiers as values.
+
+BINARY is of RFC 3516, PREVIEW of RFC 8970, SAVEDATE of RFC 8514, the modifiers of RFC 7162 and RFC 9394.
+"""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +12,9 @@ ITEMS_OF_A_COMMAND = 200
 FIELDS_OF_A_SECTION = 200
 PARTS_DEEP = 100  # part numbers of one section: as deep as the scanner goes
 
-_PLAIN = frozenset(b"FLAGS UID INTERNALDATE RFC822.SIZE ENVELOPE BODY BODYSTRUCTURE MODSEQ EMAILID THREADID".split())
+_PLAIN = frozenset(
+    b"FLAGS UID INTERNALDATE RFC822.SIZE ENVELOPE BODY BODYSTRUCTURE MODSEQ EMAILID THREADID PREVIEW SAVEDATE".split()
+)
 _MACROS = {
     b"FAST": (b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE"),
     b"ALL": (b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"ENVELOPE"),
@@ -17,6 +22,9 @@ _MACROS = {
 }
 _FIELD = re.compile(rb"[\x20-\x7e]+")  # what can be named in the answer, and no less than RFC 5322 §2.2 allows
 _BARE = re.compile(rb"[A-Za-z0-9]+\Z")
+
+
+_LAZY = b"PREVIEW LAZY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,27 @@ class Section:
     peek: bool = False
 
 
-Item = bytes | Section  # the bytes are one of the plain names, in upper case
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """`BINARY[…]<…>`, a part without its transfer encoding, or with `size` only how long that is.
+
+    RFC 3516 has part numbers alone; headers and texts, which have no encoding, are given as BODY gives them.
+    """
+
+    label: bytes
+    section: Section
+    size: bool = False
+
+    @property
+    def peek(self) -> bool:
+        return self.section.peek
+
+    @property
+    def path(self) -> tuple[int, ...]:
+        return self.section.path
+
+
+Item = bytes | Section | Binary  # the bytes are one of the plain names, in upper case
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +73,14 @@ class Fetch:
 
     items: tuple[Item, ...]
     changed_since: int | None = None
+    vanished: bool = False  # tell what was expunged since, too (RFC 7162 §3.2.6)
+    partial: tuple[int, int] | None = None  # of the messages chosen only these, from the end when negative (RFC 9394)
+    lazy: bool = False  # a preview only where there is one already (RFC 8970 §3.1)
 
     @property
     def sees(self) -> bool:
         """Whether it sets \\Seen."""
-        return any(isinstance(item, Section) and not item.peek for item in self.items)
+        return any(isinstance(item, Section | Binary) and not item.peek for item in self.items)
 
 
 _RFC822 = {
@@ -68,22 +99,35 @@ def parse(cursor: Cursor) -> Fetch:
     else:
         groups = [_item(cursor)]
     items = tuple(dict.fromkeys(item for group in groups for item in group))
-    changed_since = None
+    lazy = _LAZY in items
+    if lazy:
+        items = tuple(dict.fromkeys(b"PREVIEW" if item == _LAZY else item for item in items))
+    modifiers = _Modifiers()
     if cursor.at(b" ("):
         cursor.space()
-        changed_since = _modifiers(cursor)
-        if b"MODSEQ" not in items:  # RFC 7162 §3.1.4.1: CHANGEDSINCE asks for MODSEQ, too
+        modifiers = _modifiers(cursor)
+        if modifiers.changed_since is not None and b"MODSEQ" not in items:  # RFC 7162 §3.1.4.1: asked for, too
             items += (b"MODSEQ",)
     cursor.end()
-    return Fetch(items, changed_since)
+    return Fetch(items, modifiers.changed_since, modifiers.vanished, modifiers.partial, lazy)
+
+
+def parse_list(cursor: Cursor) -> Fetch:
+    """Items in brackets, without modifiers: what NOTIFY fetches of new messages (RFC 5465 §8)."""
+    groups = cursor.listed(lambda: _item(cursor), ITEMS_OF_A_COMMAND)
+    return Fetch(tuple(dict.fromkeys(item for group in groups for item in group)))
 
 
 def _item(cursor: Cursor) -> tuple[Item, ...]:
     name = cursor.fetch_name()
     if cursor.at(b"["):
-        if name not in (b"BODY", b"BODY.PEEK"):
-            raise BadSyntax("only BODY and BODY.PEEK have sections")
-        return (_section(cursor, peek=name == b"BODY.PEEK"),)
+        if name in (b"BODY", b"BODY.PEEK"):
+            return (_section(cursor, peek=name == b"BODY.PEEK"),)
+        if name in (b"BINARY", b"BINARY.PEEK", b"BINARY.SIZE"):
+            return (_binary(cursor, name),)
+        raise BadSyntax("only BODY and BINARY have sections")
+    if name == b"PREVIEW" and cursor.skip_word(b" (LAZY)"):
+        return (_LAZY,)
     if name in _PLAIN:
         return (name,)
     if name in _RFC822:
@@ -93,7 +137,7 @@ def _item(cursor: Cursor) -> tuple[Item, ...]:
     raise BadSyntax("an unknown item to fetch")
 
 
-def _section(cursor: Cursor, *, peek: bool) -> Section:
+def _section(cursor: Cursor, *, peek: bool, name: bytes = b"BODY") -> Section:
     cursor.need(b"[")
     path: tuple[int, ...] = ()
     text, fields, negate = "", None, False
@@ -110,18 +154,28 @@ def _section(cursor: Cursor, *, peek: bool) -> Section:
             text, fields = "HEADER", frozenset(name.lower() for name in names)
             written += b" (" + b" ".join(_written(name.upper()) for name in names) + b")"
     cursor.need(b"]")
-    partial = None
-    label = b"BODY[" + written + b"]"
-    if cursor.skip(b"<"):
-        first = cursor.number(LARGEST_MODSEQ)
-        cursor.need(b".")
-        length = cursor.number(LARGEST_MODSEQ)
-        cursor.need(b">")
-        if not length:
-            raise BadSyntax("a part of no bytes")
-        partial = (first, length)
-        label += b"<%d>" % first
-    return Section(label, path, text, fields, negate, partial, peek)
+    partial, where = _partial(cursor)
+    return Section(name + b"[" + written + b"]" + where, path, text, fields, negate, partial, peek)
+
+
+def _binary(cursor: Cursor, name: bytes) -> Binary:
+    size = name == b"BINARY.SIZE"
+    section = _section(cursor, peek=name != b"BINARY", name=name if size else b"BINARY")
+    if size and section.partial is not None:
+        raise BadSyntax("BINARY.SIZE is of the whole part")  # RFC 3516 §7
+    return Binary(section.label, section, size)
+
+
+def _partial(cursor: Cursor) -> tuple[tuple[int, int] | None, bytes]:
+    """`<first.length>`, and what of it stands in the answer; `<first>` alone, which some clients say, is to the end."""
+    if not cursor.skip(b"<"):
+        return None, b""
+    first = cursor.number(LARGEST_MODSEQ)
+    length = cursor.number(LARGEST_MODSEQ) if cursor.skip(b".") else LARGEST_MODSEQ
+    cursor.need(b">")
+    if not length:
+        raise BadSyntax("a part of no bytes")
+    return (first, length), b"<%d>" % first
 
 
 def _specification(words: bytes) -> tuple[tuple[int, ...], str]:
@@ -147,16 +201,51 @@ def _written(name: bytes) -> bytes:
     return b'"' + name.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
-def _modifiers(cursor: Cursor) -> int:
-    found: list[int] = []
+@dataclass(slots=True)
+class _Modifiers:
+    changed_since: int | None = None
+    vanished: bool = False
+    partial: tuple[int, int] | None = None
+
+
+def _modifiers(cursor: Cursor) -> _Modifiers:
+    found = _Modifiers()
+    seen: set[bytes] = set()
 
     def modifier() -> None:
-        if cursor.word() != b"CHANGEDSINCE" or found:
-            raise BadSyntax("an unknown fetch modifier")
-        cursor.space()
-        found.append(cursor.number(LARGEST_MODSEQ))
+        word = cursor.word()
+        if word in seen:
+            raise BadSyntax("a fetch modifier is there twice")
+        seen.add(word)
+        match word:
+            case b"CHANGEDSINCE":
+                cursor.space()
+                found.changed_since = cursor.number(LARGEST_MODSEQ)
+            case b"VANISHED":
+                found.vanished = True
+            case b"PARTIAL":
+                cursor.space()
+                found.partial = partial_range(cursor)
+            case _:
+                raise BadSyntax("an unknown fetch modifier")
 
-    cursor.listed(modifier, 2)
-    if not found:
+    cursor.listed(modifier, 5)
+    if not seen:
         raise BadSyntax("an empty list of modifiers")
-    return found[0]
+    if found.vanished and found.changed_since is None:
+        raise BadSyntax("VANISHED needs CHANGEDSINCE")  # RFC 7162 §3.2.6
+    return found
+
+
+def partial_range(cursor: Cursor) -> tuple[int, int]:
+    """`1:100` or `-1:-100` (RFC 9394 §4): the nearer to the first, or to the last, comes first in what is returned."""
+    ends = []
+    negative = cursor.at(b"-")
+    for place in range(2):
+        if place:
+            cursor.need(b":")
+        if negative:
+            cursor.need(b"-")
+        ends.append(cursor.nz_number())
+    first, last = min(ends), max(ends)
+    return (-first, -last) if negative else (first, last)

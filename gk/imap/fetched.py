@@ -20,7 +20,9 @@ COLUMNS = {  # what an item needs of the store's rows
     b"BODYSTRUCTURE": "bodystructure",
     b"EMAILID": "message",
     b"THREADID": "thread",
+    b"SAVEDATE": "saved",
 }
+MORE_COLUMNS = {b"INTERNALDATE": "zone"}  # beside it
 _FORMATS = {
     b"UID": b"%d",
     b"RFC822.SIZE": b"%d",
@@ -35,10 +37,10 @@ def template(items: Sequence[Item]) -> bytes:
     """`* %d FETCH (UID %d …`: what comes after the number, without the closing bracket."""
     parts = []
     for item in items:
-        name = item.label if isinstance(item, Section) else item
-        parts.append(
-            name.replace(b"%", b"%%") + b" " + (b"%b" if isinstance(item, Section) else _FORMATS.get(item, b"%b"))
-        )
+        if isinstance(item, bytes):
+            parts.append(item + b" " + _FORMATS.get(item, b"%b"))
+        else:
+            parts.append(item.label.replace(b"%", b"%%") + b" %b")
     return b"* %d FETCH (" + b" ".join(parts)
 
 
@@ -51,18 +53,16 @@ _CLOCK = [b"%02d:%02d:" % divmod(minute, 60) for minute in range(1440)]
 _SECONDS = [b'%02d +0000"' % second for second in range(60)]
 
 
-def internal_date(epoch: int) -> bytes:
-    """`" 1-Feb-2026 12:00:00 +0000"`."""
-    day, second = divmod(epoch, 86_400)
+def internal_date(epoch: int, zone: int = 0) -> bytes:
+    """`" 1-Feb-2026 12:00:00 +0000"`, in a zone of so many minutes east."""
+    day, second = divmod(epoch + zone * 60, 86_400)
     minute, second = divmod(second, 60)
-    return _day(day) + _CLOCK[minute] + _SECONDS[second]
+    return _day(day) + _CLOCK[minute] + (_SECONDS[second] if not zone else b'%02d %b"' % (second, _zone(zone)))
 
 
-def column(item: bytes, values: Sequence[object]) -> Sequence[object]:
-    """Values of a store column as the item's template wants them."""
-    if item == b"INTERNALDATE":
-        return [internal_date(value) for value in values]  # type: ignore[arg-type]
-    return values
+@lru_cache(64)
+def _zone(minutes: int) -> bytes:
+    return b"%c%02d%02d" % (b"-" if minutes < 0 else b"+", *divmod(abs(minutes), 60))
 
 
 # -- pieces of messages
@@ -89,6 +89,14 @@ def span(wanted: Section, size: int, head: int, tree: Part | None) -> tuple[int,
     if wanted.text == "HEADER":
         return 0, head
     return (head, size) if wanted.text == "TEXT" else (0, size)
+
+
+def encoded_part(wanted: Section, tree: Part | None) -> Part | None:
+    """The part whose transfer encoding a BINARY section is without; None where nothing of it is encoded."""
+    if not wanted.path or wanted.text or tree is None:
+        return None
+    part = section.find(tree, wanted.path)
+    return part if part is not None and not part.children else None
 
 
 def narrowed(found: tuple[int, int], partial: tuple[int, int] | None) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta, timezone
 from typing import TypeVar
 
 from gk.message import utf7
-from gk.store.values import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, Flags
+from gk.store.values import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, Flags, When
 
 T = TypeVar("T")
 
@@ -55,9 +55,13 @@ class BadMailboxName(BadSyntax):
 
 @dataclass(frozen=True, slots=True)
 class SequenceSet:
-    """Ranges as written: (first, last), 0 for `*`; either end may be the larger."""
+    """Ranges as written: (first, last), 0 for `*`; either end may be the larger.
+
+    `$` has no ranges: it stands for the messages a view has saved (RFC 5182 §3).
+    """
 
     ranges: tuple[tuple[int, int], ...]
+    saved: bool = False
 
     def resolve(self, largest: int) -> list[tuple[int, int]]:
         """Ordered, merged ranges with `*` as `largest`; ends may lie beyond it. Nothing when there is no message."""
@@ -75,11 +79,21 @@ class SequenceSet:
 class Cursor:
     """Reads one command from left to right; every method moves past what it returns or raises BadSyntax."""
 
-    __slots__ = ("_data", "_position")
+    __slots__ = ("_data", "_position", "_utf8")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, utf8: bool = False) -> None:
         self._data = data
         self._position = 0
+        self._utf8 = utf8  # mailbox names are UTF-8 (RFC 6855 §3, RFC 9051 §5.1)
+
+    @property
+    def position(self) -> int:
+        """Where the next token begins; set it to go back."""
+        return self._position
+
+    @position.setter
+    def position(self, place: int) -> None:
+        self._position = place
 
     # -- single bytes
 
@@ -189,8 +203,8 @@ class Cursor:
         except (ValueError, KeyError):
             raise BadSyntax("there is no such date") from None
 
-    def date_time(self) -> int:
-        """`" 1-Feb-2026 12:00:00 +0100"` → seconds since 1970, 0 at the earliest."""
+    def date_time(self) -> When:
+        """`" 1-Feb-2026 12:00:00 +0100"` → seconds since 1970, 0 at the earliest, and the zone."""
         day, month, year, hour, minute, second, sign, east, minutes = self._match(_DATE_TIME, "a date-time").groups()
         try:
             offset = timedelta(hours=int(east), minutes=int(minutes)) * (-1 if sign == b"-" else 1)
@@ -198,7 +212,7 @@ class Cursor:
             moment = datetime(
                 int(year), _MONTHS[month.lower()], int(day), int(hour), int(minute), min(int(second), 59), tzinfo=zone
             )  # a leap second counts as the one before
-            return max(0, int(moment.timestamp()))
+            return When(max(0, int(moment.timestamp())), round(offset.total_seconds() / 60))
         except (ValueError, KeyError, OverflowError):
             raise BadSyntax("there is no such date") from None
 
@@ -221,6 +235,9 @@ class Cursor:
     # -- the words of mail
 
     def sequence_set(self) -> SequenceSet:
+        """`2,4:7,9:*`, or `$` for the saved search result (RFC 5182 §3)."""
+        if self.skip(b"$"):
+            return SequenceSet((), saved=True)
         ranges = []
         for part in self._match(_SET, "a sequence set")[0].split(b","):
             first, _, last = part.partition(b":")
@@ -231,7 +248,7 @@ class Cursor:
 
     def mailbox(self) -> str:
         """A mailbox name, decoded; any case of INBOX is `INBOX` (RFC 3501 §5.1)."""
-        return mailbox_name(self.astring())
+        return mailbox_name(self.astring(), utf8=self._utf8)
 
     def pattern(self) -> bytes:
         """A mailbox pattern of LIST, still encoded."""
@@ -299,10 +316,10 @@ class Cursor:
         return "at: " + "".join(chr(b) if 0x20 <= b < 0x7F else "?" for b in rest)
 
 
-def mailbox_name(raw: bytes) -> str:
-    """The mailbox name behind its bytes: modified UTF-7, or UTF-8 where a byte has its high bit set."""
+def mailbox_name(raw: bytes, *, utf8: bool = False) -> str:
+    """The mailbox name behind its bytes: modified UTF-7, or UTF-8 where that is spoken or a byte is not ASCII."""
     try:
-        name = utf7.decode(raw) if raw.isascii() else raw.decode("utf-8")
+        name = utf7.decode(raw) if raw.isascii() and not utf8 else raw.decode("utf-8")
     except (utf7.BadEncoding, UnicodeDecodeError):
         raise BadMailboxName("the mailbox name is neither modified UTF-7 nor UTF-8") from None
     if name[:5].upper() == "INBOX" and name[5:6] in ("", "/"):

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from gk.imap.header_fields import finder
-from gk.imap.search_keys import Dated, Identified, InContent, InHeader, Sized
+from gk.imap.search_keys import Aged, Dated, Identified, InContent, InHeader, Order, Saved, Sized
 from gk.message import table
 from gk.message.date import parse_date
 from gk.message.searched import Sliced, header_text, texts
@@ -22,35 +22,44 @@ _FIRST = re.compile(rb'\((?:"([^"]*)"|\{\d+\}\r\n([^\r\n]*))')  # the date of an
 _DAY = re.compile(rb"(\d{1,2})[ \t-]+([A-Za-z]{3})[a-z]*[ \t.-]+(\d{4})")
 _MONTHS = {m: n for n, m in enumerate(b"jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
 
-Test = Callable[[Any], bool]  # of one column's value
+Test = Callable[[Any], bool]  # of the column's value; of two columns, of both as a tuple
+Row = Dated | Saved | Aged | Sized | Identified | InHeader
+NEVER = 1 << 62  # seconds
 
 
-def by_row(key: "Dated | Sized | Identified | InHeader") -> tuple[str, Test]:
-    """The column a key looks at, and the test of its value."""
+def by_row(key: Row, now: int) -> tuple[tuple[str, ...], Test]:
+    """The columns a key looks at, and the test of what they hold. `now` is in seconds since 1970."""
     match key:
-        case Dated(sent=True):
-            return "envelope", _compared(key, _day_sent)
-        case Dated():
-            return "internaldate", _compared(key, lambda epoch: epoch // 86_400 + EPOCH)
+        case Dated(sent=True, order=order, day=day):
+            first, end = _days(order, day.toordinal())
+            return ("envelope",), lambda value: (sent := _day_sent(value)) is not None and first <= sent < end
+        case Dated(order=order, day=day):
+            begin, stop = _seconds(order, day)
+            return ("localdate",), lambda value: begin <= value < stop
+        case Saved(order=order, day=day):
+            begin, stop = _seconds(order, day)
+            # INTERNALDATE for what has no save date (RFC 8514 §4.3): messages older than the knowledge of it
+            return ("saved", "internaldate"), lambda both: begin <= (both[1] if both[0] is None else both[0]) < stop
+        case Aged(younger=younger, seconds=seconds):
+            since = now - seconds
+            return ("internaldate",), (lambda value: value >= since) if younger else (lambda value: value <= since)
         case Sized(larger=larger, size=size):
-            return "size", (lambda value: value > size) if larger else (lambda value: value < size)
+            return ("size",), (lambda value: value > size) if larger else (lambda value: value < size)
         case Identified(thread=thread, id=wanted):
             letter = "T" if thread else "G"
-            return "thread" if thread else "message", lambda value: f"{letter}{value}" == wanted
+            return ("thread" if thread else "message",), lambda value: f"{letter}{value}" == wanted
         case InHeader():
-            return "header", _in_header(key)
+            return ("header",), _in_header(key)
 
 
-def _compared(key: Dated, day_of: Callable[[Any], int | None]) -> Test:
-    wanted = key.day.toordinal()
+def _days(order: Order, day: int) -> tuple[int, int]:
+    """The first day that is meant, and the first that no longer is."""
+    return {"before": (-NEVER, day), "on": (day, day + 1), "since": (day, NEVER)}[order]
 
-    def test(value: Any) -> bool:
-        day = day_of(value)
-        if day is None:
-            return False
-        return day < wanted if key.order == "before" else day == wanted if key.order == "on" else day >= wanted
 
-    return test
+def _seconds(order: Order, day: date) -> tuple[int, int]:
+    first, end = _days(order, day.toordinal() - EPOCH)
+    return first * 86_400, end * 86_400
 
 
 def _day_sent(envelope: bytes) -> int | None:

@@ -19,10 +19,10 @@ class Pattern:
 
     __slots__ = ("_end", "_letters", "_levels", "_stars")
 
-    def __init__(self, reference: bytes, pattern: bytes) -> None:
+    def __init__(self, reference: bytes, pattern: bytes, *, utf8: bool = False) -> None:
         if len(reference) + len(pattern) > LONGEST:
             raise BadMailboxName("no mailbox has a name as long as that pattern")
-        text = _PERCENTS.sub("%", _STARS.sub("*", _encoded(reference + pattern)))
+        text = _PERCENTS.sub("%", _STARS.sub("*", _encoded(reference + pattern, utf8)))
         if text[:5].upper() == "INBOX" and text[5:6] in ("", "/", "*", "%"):
             text = "INBOX" + text[5:]
         self._letters: dict[str, int] = {}
@@ -50,8 +50,8 @@ class Pattern:
         return bool(states & self._end)
 
 
-def _encoded(text: bytes) -> str:
-    if text.isascii():
+def _encoded(text: bytes, utf8: bool) -> str:
+    if text.isascii() and not (utf8 and b"&" in text):
         return text.decode()
     try:
         return utf7.encode(text.decode()).decode()

@@ -27,6 +27,7 @@ class Command:
 
 _commands: dict[bytes, Command] = {}
 _capabilities: dict[str, Callable[[Session], bool]] = {}
+_values: dict[str, Callable[[Session], object]] = {}
 
 
 def command(
@@ -47,9 +48,20 @@ def command(
     return register
 
 
-def announce(capability: str, when: Callable[[Session], bool] = lambda s: s.state is not State.FRESH) -> None:
-    """Let a capability appear wherever `when` holds, logged in by default."""
+def announce(
+    capability: str,
+    when: Callable[[Session], bool] = lambda s: s.state is not State.FRESH,
+    value: Callable[[Session], object] | None = None,
+) -> None:
+    """Let a capability appear wherever `when` holds, logged in by default; with `value` as `NAME=value`."""
     _capabilities[capability] = when
+    if value is not None:
+        _values[capability] = value
+
+
+def known(capability: str) -> bool:
+    """Whether there is such a capability, which an account may do without."""
+    return capability in _capabilities
 
 
 def find(name: bytes) -> Command | None:
@@ -63,7 +75,8 @@ def names() -> list[str]:
 
 def capabilities(session: Session) -> str:
     """What CAPABILITY tells this session now."""
-    return " ".join(["IMAP4rev1", *(name for name, when in _capabilities.items() if when(session))])
+    names = (name for name, when in _capabilities.items() if when(session) and name not in session.hidden)
+    return " ".join(["IMAP4rev1", *(f"{n}={_values[n](session)}" if n in _values else n for n in names)])
 
 
 def load() -> None:
@@ -71,4 +84,7 @@ def load() -> None:
     discover.every("gk.imap.commands")
 
 
-announce("LITERAL+", lambda session: True)  # RFC 7888
+# RFC 7888: a stranger's literals are small, so nothing is promised of larger ones. One of the two, never both.
+announce("LITERAL-", lambda session: session.state is State.FRESH)
+announce("LITERAL+", lambda session: session.state is not State.FRESH)
+announce("IMAP4rev2", lambda session: True)  # RFC 9051, by ENABLE

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gk import errors
 from gk.message import utf7
+from gk.store.chosen import uid_set
 
 _ATOM = re.compile(r"[A-Za-z0-9!#$&'+,./:;<=>?@^_`|~-]+\Z")
 SYSTEM_FLAGS = "\\Answered \\Flagged \\Deleted \\Seen \\Draft"
@@ -39,6 +40,7 @@ def bad(text: str, code: str = "") -> Reply:
 _CODES: tuple[tuple[type[errors.GkError], str], ...] = (
     (errors.NoSuchMailbox, "NONEXISTENT"),
     (errors.MailboxExists, "ALREADYEXISTS"),
+    (errors.OverQuota, "OVERQUOTA"),
     (errors.LimitReached, "LIMIT"),
     (errors.LoginFailed, "AUTHENTICATIONFAILED"),
     (errors.LoginDelayed, "UNAVAILABLE"),
@@ -59,9 +61,15 @@ def astring(text: str) -> bytes:
     return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode("ascii") + b'"'
 
 
-def mailbox(name: str) -> bytes:
-    """A mailbox name in modified UTF-7."""
-    return astring(utf7.encode(name).decode("ascii"))
+def mailbox(name: str, *, utf8: bool = False) -> bytes:
+    """A mailbox name in modified UTF-7, or as it is (RFC 9051 §5.1)."""
+    if not utf8:
+        return astring(utf7.encode(name).decode("ascii"))
+    if _ATOM.match(name) and name.upper() != "NIL":
+        return name.encode("ascii")
+    if any(c < " " or c == "\x7f" for c in name):  # no quoted string can hold them
+        return literal(name.encode())
+    return b'"' + name.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
 
 
 def flags_of(keywords: Sequence[str], *, read_only: bool, more: bool) -> bytes:
@@ -74,6 +82,18 @@ def flags_of(keywords: Sequence[str], *, read_only: bool, more: bool) -> bytes:
 def expunged(numbers: Sequence[int]) -> bytes:
     """EXPUNGE for these message numbers, given in ascending order, told from the last so that none of them shifts."""
     return b"".join([b"* %d EXPUNGE\r\n" % n for n in reversed(numbers)])
+
+
+def vanished(uids: Iterable[int]) -> bytes:
+    """VANISHED for these ascending uids, b"" for none (RFC 7162 §3.2.10)."""
+    text = uid_set(uids)
+    return b"* VANISHED %b\r\n" % text.encode() if text else b""
+
+
+def vanished_earlier(ranges: Iterable[tuple[int, int]]) -> bytes:
+    """VANISHED (EARLIER) for ordered ranges of uids (RFC 7162 §3.2.10.1)."""
+    text = ",".join(f"{first}:{last}" if last > first else str(first) for first, last in ranges)
+    return b"* VANISHED (EARLIER) %b\r\n" % text.encode()
 
 
 def numbers(values: Iterable[int]) -> bytes:

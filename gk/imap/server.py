@@ -17,6 +17,7 @@ from gk.accounts.login import Logins
 from gk.config import Limits
 from gk.imap import registry
 from gk.imap.conversation import Conversation, Ended, Sessions
+from gk.imap.deflate import BadStream, Deflate
 from gk.imap.dispatch import Dispatch
 from gk.imap.session import Session
 from gk.imap.wire import Bounds, Event, Fault, Wire
@@ -81,7 +82,9 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: ImapServer, listener: Listener, encrypted: bool) -> None:
         self._server, self._listener = server, listener
         session = Session(
-            may_log_in=encrypted or not server.require_tls, can_start_tls=not encrypted and server.tls is not None
+            may_log_in=encrypted or not server.require_tls,
+            can_start_tls=not encrypted and server.tls is not None,
+            append_limit=server.limits.message_bytes,
         )
         self.wire = Wire(server.stranger)
         self.peer = ""
@@ -95,6 +98,8 @@ class Connection(asyncio.Protocol):
         self._drain: asyncio.Future[None] | None = None  # the task waits for the client to read
         self._lost = False
         self._encrypted = encrypted
+        self._deflate: Deflate | None = None
+        self._woken = False  # NOTIFY has something to tell
         self._eof = False
         self._bye: str | None = None  # why the session is to end at the next safe point
         self._full = self._held = False  # writing, reading paused
@@ -129,15 +134,25 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         wire = self.wire
-        wire.feed(data)
+        if self._deflate is None:
+            wire.feed(data)
+        else:
+            self._deflate.feed(data)
         if not self._fresh:
             self._deadline = self._loop.time() + self._server.limits.idle_minutes * 60
         if self._waiter is not None:
             if not self._waiter.done():
                 self._waiter.set_result(None)
-        elif not self._held and (wire.waiting > UNREAD or wire.lines_waiting > self._server.limits.pipelined):
+        elif not self._held and self._much_waits():
             self._held = True
             self._transport.pause_reading()
+
+    def _much_waits(self) -> bool:
+        """More than a command in progress should have waiting behind it."""
+        wire = self.wire
+        if self._deflate is not None and self._deflate.waiting > UNREAD:
+            return True
+        return wire.waiting > UNREAD or wire.lines_waiting > self._server.limits.pipelined
 
     def eof_received(self) -> bool:
         self._eof = True  # what was sent before is still answered
@@ -217,6 +232,12 @@ class Connection(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    def wake(self) -> None:
+        """Let `event` look again what is to be told, if it waits."""
+        self._woken = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
     def _close(self) -> None:
         unsent = not self._transport.is_closing() and self._transport.get_write_buffer_size()
         self._transport.close()
@@ -227,7 +248,7 @@ class Connection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         if not self._lost:
-            self._transport.write(data)
+            self._transport.write(data if self._deflate is None else self._deflate.compress(data))
 
     @property
     def writable(self) -> bool:
@@ -248,13 +269,13 @@ class Connection(asyncio.Protocol):
 
     async def event(self) -> Event:
         while (event := self.wire.command()) is None:
-            await self._more()
+            await self._rest()
             self._conversation.rested()
         return event
 
     async def line(self) -> bytes:
         while (line := self.wire.line()) is None:
-            await self._more()
+            await self._rest()
         if isinstance(line, Fault):
             raise Ended(line.text)
         return line
@@ -264,8 +285,19 @@ class Connection(asyncio.Protocol):
             await self._more()
         return piece
 
+    async def _rest(self) -> None:
+        """Between commands, or idling: with NOTIFY what happens is told now."""
+        if self._conversation.notifying is not None:
+            self._woken = False
+            await self._conversation.tell_notifications()
+            if self._woken:  # something happened while that was written
+                return
+        await self._more()
+
     async def _more(self) -> None:
         """Wait for bytes. This is where a session can end."""
+        if self._expand():
+            return
         if self._held:
             self._held = False
             self._transport.resume_reading()
@@ -281,6 +313,23 @@ class Connection(asyncio.Protocol):
             raise Ended
         if self._bye is not None:
             raise Ended(self._bye)
+        self._expand()
+
+    def _expand(self) -> bool:
+        """Hand over some of what came compressed; whether there was any."""
+        if self._deflate is None or self._lost:
+            return False
+        try:
+            data = self._deflate.take(UNREAD)
+        except BadStream as error:
+            raise Ended(str(error)) from None
+        self.wire.feed(data)
+        return bool(data)
+
+    def compress(self) -> None:
+        """Compress both directions from here; nothing may have been sent ahead of it (RFC 4978 §3)."""
+        self.wire.drop()
+        self._deflate = Deflate()
 
     async def start_tls(self) -> None:
         """Speak TLS from here; what the client sent in clear before is forgotten (RFC 3501 §6.2.1)."""

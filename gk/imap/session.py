@@ -23,12 +23,17 @@ SELECTED = State.SELECTED
 class Session:
     """Who speaks, over what, with which mailbox selected."""
 
-    __slots__ = ("_account", "_view", "can_start_tls", "enabled", "ending", "may_log_in")
+    __slots__ = (
+        "_account", "_view", "append_limit", "can_start_tls", "compressed", "enabled", "ending", "hidden", "may_log_in",
+    )  # fmt: skip
 
-    def __init__(self, *, may_log_in: bool, can_start_tls: bool) -> None:
+    def __init__(self, *, may_log_in: bool, can_start_tls: bool, append_limit: int = 0) -> None:
         self.may_log_in = may_log_in  # the connection is private enough for passwords
         self.can_start_tls = can_start_tls
         self.enabled: frozenset[str] = frozenset()  # by ENABLE, or by use (RFC 5161, RFC 7162 §3.1)
+        self.hidden: frozenset[str] = frozenset()  # capabilities this account is not offered
+        self.compressed = False  # by COMPRESS
+        self.append_limit = append_limit  # octets of a message
         self.ending = False  # LOGOUT was given
         self._account: Account | None = None
         self._view: View | None = None
@@ -53,9 +58,24 @@ class Session:
         assert self._view is not None
         return self._view
 
-    def authenticated(self, account: Account) -> None:
+    @property
+    def utf8(self) -> bool:
+        """Names and texts are UTF-8 in both directions (RFC 6855 §3, RFC 9051 §5.1)."""
+        return not self.enabled.isdisjoint(("UTF8=ACCEPT", "IMAP4rev2"))
+
+    @property
+    def rev2(self) -> bool:
+        """RFC 9051 is spoken: nothing is \\Recent."""
+        return "IMAP4rev2" in self.enabled
+
+    @property
+    def vanishing(self) -> bool:
+        """VANISHED is told in place of EXPUNGE (RFC 7162 §3.2.10)."""
+        return "QRESYNC" in self.enabled
+
+    def authenticated(self, account: Account, hidden: frozenset[str] = frozenset()) -> None:
         assert self.state is State.FRESH
-        self._account = account
+        self._account, self.hidden = account, hidden
         self.can_start_tls = False
 
     def encrypted(self) -> None:
@@ -65,8 +85,8 @@ class Session:
     def select(self, view: View) -> None:
         """The mailbox is selected; the one before was left."""
         assert self._view is None
-        view.with_modseq = "CONDSTORE" in self.enabled
         self._view = view
+        self._tell_view()
 
     def unselect(self) -> View | None:
         """Leave the selected mailbox, if there is one; it is returned."""
@@ -76,6 +96,10 @@ class Session:
         return view
 
     def enable(self, name: str) -> None:
-        self.enabled |= {name}
-        if name == "CONDSTORE" and self._view is not None:
-            self._view.with_modseq = True
+        self.enabled |= {name, "CONDSTORE"} if name == "QRESYNC" else {name}
+        self._tell_view()
+
+    def _tell_view(self) -> None:
+        if self._view is not None:
+            self._view.with_modseq = "CONDSTORE" in self.enabled
+            self._view.vanishing = self.vanishing

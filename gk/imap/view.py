@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
 from gk.imap.grammar import SequenceSet
-from gk.imap.reply import expunged, flags_of
+from gk.imap.reply import expunged, flags_of, vanished
 from gk.store.snapshot import Expunged, Flagged, Snapshot
 from gk.store.values import KEYWORDS
 
@@ -49,22 +49,26 @@ class View:
 
     __slots__ = (
         "_keyword_sets", "_recent", "_told", "_uids", "_version", "count", "keywords", "modseq", "read_only",
-        "snapshot", "took_recent", "with_modseq",
+        "saved", "snapshot", "took_recent", "vanishing", "with_modseq",
     )  # fmt: skip
 
-    def __init__(self, snapshot: Snapshot, *, read_only: bool, keywords: Iterable[str] = ()) -> None:
+    def __init__(
+        self, snapshot: Snapshot, *, read_only: bool, keywords: Iterable[str] = (), recent: bool = True
+    ) -> None:
         self.snapshot = snapshot
         self.read_only = read_only
         self.keywords = tuple(keywords)  # told in FLAGS
         self._keyword_sets = frozenset({0})  # all their keywords were told
         self.with_modseq = False  # CONDSTORE is on: every FETCH of flags carries MODSEQ (RFC 7162 §3.2)
+        self.vanishing = False  # QRESYNC is on: VANISHED in place of EXPUNGE (RFC 7162 §3.2.10)
+        self.saved: array[int] = array("I")  # uids, ascending: the search result variable (RFC 5182 §2.1)
         self._uids = snapshot.uids
         self.count = len(snapshot.uids)
         self.modseq = snapshot.modseq
         self._version = snapshot.version
         self._told: dict[int, int] = {}  # uid → modseq: flags this session's own command has told already
         self.took_recent = False  # messages became \Recent here and are so nowhere else
-        self._recent: list[tuple[int, int]] = []  # ranges of uids that are \Recent in this session
+        self._recent: list[tuple[int, int]] | None = [] if recent else None  # uids that are \Recent here, as ranges
         self._claim_recent()
 
     # -- numbers
@@ -87,6 +91,10 @@ class View:
         place = bisect_left(self._uids, uid, 0, self.count)
         return place + 1 if place < self.count and self._uids[place] == uid else None
 
+    def above(self, uid: int) -> range:
+        """The message numbers of the uids above this one."""
+        return range(bisect_right(self._uids, uid, 0, self.count) + 1, self.count + 1)
+
     def uids(self, numbers: Sequence[int]) -> "Sequence[int]":
         """The uids of ascending message numbers."""
         if isinstance(numbers, range) and numbers.step == 1:
@@ -99,6 +107,8 @@ class View:
 
         Unknown uids are no error; unknown message numbers are, `*` in an empty mailbox included (RFC 3501 §9).
         """
+        if chosen.saved:  # what is gone is no longer in it, and an empty one is no error (RFC 5182 §2.1)
+            return self._numbers_of(self.saved)
         if not by_uid:
             ranges = chosen.resolve(self.count)
             if not ranges or ranges[-1][1] > self.count:
@@ -111,6 +121,18 @@ class View:
             if start < stop:
                 places.append((start + 1, stop + 1))
         return _numbers(places)
+
+    def _numbers_of(self, uids: "array[int]") -> Sequence[int]:
+        """The message numbers of ascending uids."""
+        if not uids:
+            return range(1, 1)
+        first, last = bisect_left(self._uids, uids[0], 0, self.count), bisect_right(self._uids, uids[-1], 0, self.count)
+        if last - first == len(uids) and self._uids[first:last] == uids:
+            return range(first + 1, last + 1)
+        if len(uids) * 16 < last - first:
+            return array("I", [n for uid in uids if (n := self.number(uid)) is not None])
+        wanted = set(uids)
+        return array("I", [n for n, uid in enumerate(self._uids[first:last], first + 1) if uid in wanted])
 
     def look(self, numbers: Sequence[int]) -> Slice:
         """These messages as they are now, without those that are gone."""
@@ -158,18 +180,18 @@ class View:
         return [text[value] for value in values]
 
     def is_recent(self, uid: int) -> bool:
-        return any(first <= uid <= last for first, last in self._recent)
+        return any(first <= uid <= last for first, last in self._recent or ())
 
     def recent(self) -> int:
         """How many messages are \\Recent in this session."""
         return sum(
             bisect_right(self._uids, last, 0, self.count) - bisect_left(self._uids, first, 0, self.count)
-            for first, last in self._recent
+            for first, last in self._recent or ()
         )
 
     def _has_recent(self, first: int, last: int) -> bool:
         """Whether a uid between these can be \\Recent."""
-        return any(a <= last and first <= b for a, b in self._recent)
+        return any(a <= last and first <= b for a, b in self._recent or ())
 
     def render(self, uid: int, value: int) -> bytes:
         """A message's flags as this session sees them, without the parentheses."""
@@ -214,11 +236,11 @@ class View:
         """Something happened that the session was not told."""
         return self._version != self.snapshot.version
 
-    def news(self, *, expunges: bool = True) -> Iterator[bytes]:
+    def news(self, *, expunges: bool = True, flags: bool = True) -> Iterator[bytes]:
         """What happened since the last time, as untagged responses in pieces; after the first the session is in step.
 
         Where EXPUNGE must not be told (`expunges` false: during FETCH, STORE and SEARCH by number) and there is one,
-        all news wait. Flags are told as they are when their piece is made.
+        all news wait. Flags are told as they are when their piece is made, or with `flags` false not at all.
         """
         snapshot = self.snapshot
         if self._version == snapshot.version or (not expunges and not self.in_step):
@@ -231,8 +253,13 @@ class View:
         if len(self._uids) > known:
             self.count = len(self._uids)
             self._claim_recent()
-            head += b"* %d EXISTS\r\n* %d RECENT\r\n" % (self.count, self.recent())
-        uids = self._flagged([c for c in changes if isinstance(c, Flagged)] if changes is not None else None, known)
+            head += b"* %d EXISTS\r\n" % self.count
+            if self._recent is not None:
+                head += b"* %d RECENT\r\n" % self.recent()
+        uids: Sequence[int] = ()
+        if flags:
+            flagged = [c for c in changes if isinstance(c, Flagged)] if changes is not None else None
+            uids = self._flagged(flagged, known)
         self._version, self.modseq = snapshot.version, snapshot.modseq
         self._told.clear()
         if uids:
@@ -252,9 +279,10 @@ class View:
             gone = [n for n, uid in enumerate(self._uids[: self.count], 1) if uid not in present]
         else:
             gone = self.removed({uid for change in changes for uid in change.uids})
+        told = vanished([self._uids[n - 1] for n in gone]) if self.vanishing else expunged(gone)
         self._uids = now
         self.count -= len(gone)
-        return expunged(gone)
+        return told
 
     def _flagged(self, changes: "list[Flagged] | None", known: int) -> Sequence[int]:
         """The uids, of the first `known` messages, whose flags the session has not heard of, ascending."""
@@ -278,6 +306,8 @@ class View:
     def _claim_recent(self) -> None:
         """Messages no session was told of are \\Recent here and, unless read-only, here only (RFC 3501 §2.3.2)."""
         snapshot = self.snapshot
+        if self._recent is None:
+            return
         first, last = snapshot.recent_from, snapshot.uidnext - 1
         if self._recent:
             first = max(first, self._recent[-1][1] + 1)

@@ -46,6 +46,11 @@ class Accept:
         """The mailboxes behind a recipient; none for an unknown user, None for a domain that is not ours."""
         return self.directory.resolve(address)
 
+    def check_quota(self, recipients: Sequence[Recipient], size: int) -> None:
+        """Raise OverQuota when a mailbox behind an address has no room for a message of that size."""
+        for recipient in recipients:
+            self._store.mailboxes.check_room(recipient.account, 1, size)
+
     def head(self, incoming: Incoming, header: bytes) -> bytes:
         """The header section to store: the trace fields, then what the message brought. Raise Looping."""
         if trace.hops(header) > self._limits.received_fields:

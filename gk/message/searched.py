@@ -118,13 +118,13 @@ def _octets(raw: Sliced, part: Part) -> Iterator[bytes]:
     """The content of a part without its transfer encoding."""
     match part.encoding.lower():
         case b"base64":
-            return _base64(_slices(raw, part))
+            return _base64(slices(raw, part))
         case b"quoted-printable":
-            return map(a2b_qp, _slices(raw, part))
-    return _slices(raw, part)
+            return map(a2b_qp, slices(raw, part))
+    return slices(raw, part)
 
 
-def _slices(raw: Sliced, part: Part) -> Iterator[bytes]:
+def slices(raw: Sliced, part: Part) -> Iterator[bytes]:
     """The content of a part as it stands, cut behind a line end or else before an equal sign near the cut."""
     at = part.body
     while at < part.end:

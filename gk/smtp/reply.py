@@ -1,6 +1,16 @@
 """Domain errors as SMTP replies with their enhanced codes (RFC 3463); the texts are generic."""
 
-from gk.errors import DiskFull, GkError, LoginDelayed, LoginFailed, Overloaded, ReadOnly, Refused, Unavailable
+from gk.errors import (
+    DiskFull,
+    GkError,
+    LoginDelayed,
+    LoginFailed,
+    Overloaded,
+    OverQuota,
+    ReadOnly,
+    Refused,
+    Unavailable,
+)
 from gk.inbound.accept import Looping
 
 
@@ -25,6 +35,8 @@ def reply_to(error: GkError) -> str:
             return "454 4.7.0 Too many failed logins, try again later"
         case Looping():
             return "554 5.4.6 Too many hops, the message is looping"
+        case OverQuota():
+            return "452 4.2.2 The mailbox is full"
         case Refused():
             return "550 5.7.1 Refused"
         case _:

@@ -59,6 +59,7 @@ class Mx:
             return "550 5.7.1 Relaying denied"
         if not mailboxes:
             return UNKNOWN
+        self._accept.check_quota(mailboxes, envelope.options.size or 0)
         envelope.mailboxes.append((address, mailboxes))
         return OK_RCPT
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from gk.errors import AccountExists, NoSuchAccount
@@ -43,6 +44,24 @@ class Accounts:
         return self._db.execute(
             "SELECT id, name, digest FROM app_password WHERE account = ? ORDER BY id", (account,)
         ).fetchall()
+
+    def hidden(self, account: int) -> frozenset[str]:
+        """IMAP capabilities the account is not offered."""
+        row = self._db.execute("SELECT hidden FROM account WHERE id = ?", (account,)).fetchone()
+        return frozenset(row[0].split()) if row else frozenset()
+
+    async def hide(self, account: int, capabilities: Iterable[str]) -> None:
+        """Offer the account all IMAP capabilities but these; sessions there are go on with what they were told."""
+        text = " ".join(sorted(capabilities))
+        await self._commits.do(
+            lambda db, facts: db.execute("UPDATE account SET hidden = ? WHERE id = ?", (text, account))
+        )
+
+    async def set_quota(self, account: int, octets: int | None) -> None:
+        """The octets of mail it may have; 0: no limit, None: as configured for all."""
+        await self._commits.do(
+            lambda db, facts: db.execute("UPDATE account SET quota = ? WHERE id = ?", (octets, account))
+        )
 
     async def add(self, address: str, password_hash: str | None, name: str = "") -> Account:
         """Make the account with INBOX and the usual mailboxes, subscribed. Raises AccountExists."""

@@ -40,3 +40,38 @@ def uid_set(uids: Iterable[int]) -> str:
     if last:
         parts.append(f"{first}:{last}" if last > first else str(first))
     return ",".join(parts)
+
+
+def uid_ranges(text: str) -> list[tuple[int, int]]:
+    """What `uid_set` wrote, as (first, last)."""
+    ranges = []
+    for part in text.split(","):
+        first, _, last = part.partition(":")
+        ranges.append((int(first), int(last or first)))
+    return ranges
+
+
+def joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The ranges in order, neighbours as one."""
+    out: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if out and first <= out[-1][1] + 1:
+            out[-1] = (out[-1][0], max(last, out[-1][1]))
+        else:
+            out.append((first, last))
+    return out
+
+
+def overlap(some: Sequence[tuple[int, int]], others: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What lies in both; each ordered and without overlaps of its own."""
+    out: list[tuple[int, int]] = []
+    i = j = 0
+    while i < len(some) and j < len(others):
+        first, last = max(some[i][0], others[j][0]), min(some[i][1], others[j][1])
+        if first <= last:
+            out.append((first, last))
+        if some[i][1] < others[j][1]:
+            i += 1
+        else:
+            j += 1
+    return out

@@ -48,6 +48,14 @@ class Content:
             start += len(piece)
         return b"".join(pieces)
 
+    @property
+    def sliced(self) -> "bytes | Content":
+        """Something that gives slices of the bytes: in memory, or read when they are asked for."""
+        return self if self._bytes is None else self._bytes
+
+    def __getitem__(self, where: slice, /) -> bytes:
+        return self.read(where.start, where.stop - where.start)
+
     def whole(self) -> bytes:
         return self.read()
 

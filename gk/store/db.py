@@ -23,9 +23,22 @@ from gk.store.directory import connect_reader, lock, prepare
 from gk.store.filer import Filer
 from gk.store.mailboxes import Mailboxes
 from gk.store.outgoing import Outgoing
+from gk.store.search.room import Search
 from gk.store.space import Space
 from gk.store.spool import SpoolFile
-from gk.store.values import Added, Arrival, Expunged, Fact, Filing, Flagged, Queued, Recipient, Renamed
+from gk.store.values import (
+    Added,
+    Annotated,
+    Arrival,
+    Expunged,
+    Fact,
+    Filing,
+    Flagged,
+    Queued,
+    Recipient,
+    Renamed,
+    Subscribed,
+)
 from gk.store.writer import Commits, Work
 
 T = TypeVar("T")
@@ -47,6 +60,7 @@ class Store:
         self.mailboxes = Mailboxes(self)
         self.accounts = Accounts(self)
         self.outgoing = Outgoing(self)
+        self.search = Search(config.data)
         self._spool = config.data / "spool"
 
     @classmethod
@@ -64,6 +78,7 @@ class Store:
                     async with supervise(store.filer, space):
                         yield store
             finally:
+                store.search.close()
                 if store.commits.broken is None:
                     store.reader.close()
                 # else it stays open until the process ends: the last connection to close would checkpoint, and so
@@ -168,12 +183,16 @@ class Store:
                 case Renamed(account=account, mailbox=mailbox):
                     self.mailboxes.renamed(fact)
                     self.bus.publish(events.MailboxChanged(account, mailbox))
+                case Subscribed(account=account):
+                    self.bus.publish(events.MailboxChanged(account, 0))
+                case Annotated(account=account, mailbox=mailbox):
+                    self.bus.publish(events.MailboxChanged(account, mailbox))
                 case Queued(queue_id=queue_id):
                     self.bus.publish(events.MessageQueued(queue_id))
                 case Filing(messages=messages, size=size):
                     self.space.backlog(messages, size)
                     self.filer.wake(messages)
-        self.mailboxes.announce()
+        self.mailboxes.announce(facts)
 
     def _settled(self, messages: int, size: int) -> None:
         self.space.backlog(-messages, -size)

@@ -29,6 +29,7 @@ from gk.store.values import (
     Flagged,
     Flags,
     Recipient,
+    When,
 )
 
 REFERENCES = 20  # ids of one message that are remembered for threading
@@ -45,6 +46,7 @@ class New:
     thread: int
     size: int
     recipient: str | None = None
+    zone: int = 0
 
 
 # --- adding ----------------------------------------------------------------------------------------------------------
@@ -93,10 +95,10 @@ def add_entries(db: sqlite3.Connection, facts: list[Fact], new: Sequence[New]) -
     uidnext, modseq, account = row
     first, saved = uidnext - count, int(time.time())
     db.executemany(
-        "INSERT INTO entry (mailbox, uid, message, flags, modseq, date, thread, recipient, saved)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO entry (mailbox, uid, message, flags, modseq, date, thread, recipient, zone, saved)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (mailbox, uid, n.message, n.flags, modseq, n.date, n.thread, n.recipient, saved)
+            (mailbox, uid, n.message, n.flags, modseq, n.date, n.thread, n.recipient, n.zone, saved)
             for uid, n in enumerate(new, first)
         ],
     )
@@ -147,7 +149,7 @@ def append(
     facts: list[Fact],
     mailbox: int,
     account: int,
-    arrivals: Sequence[tuple[Arrival, Flags, int]],
+    arrivals: Sequence[tuple[Arrival, Flags, When]],
     limit: int,
 ) -> list[int]:
     """APPEND: all messages or none (RFC 3502)."""
@@ -155,7 +157,8 @@ def append(
     for arrival, flags, date in arrivals:
         message = add_message(db, arrival)
         value = keywords.flags_value(db, mailbox, flags, limit)
-        new.append(New(mailbox, message, value, date, thread_of(db, account, message, arrival), arrival.size))
+        thread = thread_of(db, account, message, arrival)
+        new.append(New(mailbox, message, value, date.epoch, thread, arrival.size, zone=date.zone))
     return add_entries(db, facts, new)
 
 
@@ -266,7 +269,7 @@ def copy(
     """COPY: the source uids that were there, and the new ones in the same order; all or nothing."""
     condition, values = chosen(uids)
     rows = db.execute(
-        "SELECT e.uid, e.message, e.flags, e.date, e.thread, m.size, e.recipient"
+        "SELECT e.uid, e.message, e.flags, e.date, e.thread, m.size, e.recipient, e.zone"
         f" FROM entry e JOIN message m ON m.id = e.message WHERE e.mailbox = ? AND e.{condition} ORDER BY e.uid",
         (source, *values),
     ).fetchall()

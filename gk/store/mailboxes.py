@@ -5,24 +5,40 @@ import sqlite3
 import time
 from array import array
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
-from gk.errors import LimitReached, NoSuchMailbox
-from gk.store import entries, keywords, names, removal
-from gk.store.chosen import chosen
+from gk.errors import LimitReached, NoSuchMailbox, OverQuota
+from gk.store import entries, keywords, metadata, names, removal
+from gk.store.chosen import chosen, joined, overlap, uid_ranges
 from gk.store.content import Content, Contents
 from gk.store.directory import connect_reader
 from gk.store.snapshot import Snapshot
-from gk.store.values import Added, Arrival, Expunged, Fact, Flagged, Flags, Mailbox, Renamed, Status
+from gk.store.values import (
+    DELIMITER,
+    Added,
+    Arrival,
+    Expunged,
+    Fact,
+    Filing,
+    Flagged,
+    Flags,
+    Mailbox,
+    Queued,
+    Renamed,
+    Status,
+    Usage,
+    When,
+)
 
 if TYPE_CHECKING:
     from gk.store.db import Store
 
 # Spelled out here because `list` is a method below.
 Uids = list[int]
+Ranges = list[tuple[int, int]]
 UidPairs = tuple[list[int], list[int]]
 Words = list[str]
 Rows = list[tuple[Any, ...]]
@@ -36,11 +52,15 @@ LOADED_IN_LOOP = 20_000  # messages of a mailbox read in the event loop (8 ms); 
 COLUMNS = {
     "message": "e.message",
     "internaldate": "e.date",
+    "zone": "e.zone",
+    "localdate": "e.date + e.zone * 60",
     "flags": "e.flags",
     "modseq": "e.modseq",
+    "saved": "e.saved",
     "thread": "e.thread",
     "recipient": "e.recipient",
     "size": "m.size",
+    "crc": "m.crc",
     "envelope": "m.envelope",
     "bodystructure": "m.bodystructure",
     "parts": "m.parts",
@@ -68,6 +88,7 @@ class Mailboxes:
         self._snapshots: OrderedDict[int, Snapshot] = OrderedDict()
         self._loading: dict[int, _Loading] = {}
         self._changed: set[int] = set()
+        self._watchers: dict[int, set[Callable[[Fact], None]]] = {}
 
     def begin(self) -> None:
         """Go on with what a stop interrupted."""
@@ -91,6 +112,14 @@ class Mailboxes:
         ).fetchone()
         return Mailbox(*row) if row else None
 
+    def by_id(self, account: int, number: int) -> Mailbox | None:
+        """The mailbox of that id, if it is the account's."""
+        row = self._db.execute(
+            "SELECT id, account, name, uidvalidity, special_use FROM mailbox WHERE id = ? AND account = ?",
+            (number, account),
+        ).fetchone()
+        return Mailbox(*row) if row else None
+
     def get(self, account: int, name: str) -> Mailbox:
         """The same; raises NoSuchMailbox."""
         mailbox = self.find(account, name)
@@ -106,6 +135,17 @@ class Mailboxes:
             (account,),
         )
         return [Mailbox(*row) for row in rows]
+
+    def has_children(self, mailbox: Mailbox) -> bool:
+        """Whether there are mailboxes below it."""
+        first = mailbox.name + DELIMITER
+        return (
+            self._db.execute(
+                "SELECT 1 FROM mailbox WHERE account = ? AND name >= ? AND name < ? LIMIT 1",
+                (mailbox.account, first, mailbox.name + chr(ord(DELIMITER) + 1)),
+            ).fetchone()
+            is not None
+        )
 
     def subscribed(self, account: int) -> set[str]:
         return {n for (n,) in self._db.execute("SELECT name FROM subscription WHERE account = ?", (account,))}
@@ -124,6 +164,15 @@ class Mailboxes:
             "SELECT count(*) FROM entry WHERE mailbox = ? AND uid >= ?", (mailbox.id, first)
         ).fetchone()
         return Status(messages, unseen, deleted, size, count, uidnext, uidvalidity, modseq)
+
+    def deleted_size(self, mailbox: Mailbox) -> int:
+        """Octets of the messages that are \\Deleted."""
+        (size,) = self._db.execute(
+            "SELECT coalesce(sum(m.size), 0) FROM entry e JOIN message m ON m.id = e.message"
+            " WHERE e.mailbox = ? AND e.flags & 8",
+            (mailbox.id,),
+        ).fetchone()
+        return int(size)
 
     def keywords(self, mailbox: Mailbox) -> Words:
         """The keywords ever used in the mailbox, oldest first."""
@@ -252,8 +301,25 @@ class Mailboxes:
             snapshot.mark_deleted()
             self._changed.add(fact.mailbox)
 
-    def announce(self) -> None:
-        """Wake the sessions of every mailbox that changed in the last commit, once each."""
+    def watch(self, account: int, heard: Callable[[Fact], None]) -> Callable[[], None]:
+        """Call `heard` with every committed change of an account's mailboxes; return what ends that."""
+        watchers = self._watchers.setdefault(account, set())
+        watchers.add(heard)
+
+        def end() -> None:
+            watchers.discard(heard)
+            if not watchers:
+                self._watchers.pop(account, None)
+
+        return end
+
+    def announce(self, facts: Sequence[Fact] = ()) -> None:
+        """Tell who watches an account, and wake the sessions of every mailbox that changed, once each."""
+        if self._watchers:
+            for fact in facts:
+                if not isinstance(fact, Queued | Filing):
+                    for heard in list(self._watchers.get(fact.account, ())):
+                        heard(fact)
         changed, self._changed = self._changed, set()
         for mailbox in changed:
             snapshot = self._snapshots.get(mailbox)
@@ -301,12 +367,37 @@ class Mailboxes:
         """A message's bytes by its id, wherever it stands: for the queue."""
         return await self._contents.of_message(message)
 
-    async def append(self, mailbox: Mailbox, arrivals: Sequence[tuple[Arrival, Flags, int | None]]) -> Uids:
-        """Add messages with their flags and internal dates (epoch; None: now); their uids."""
-        self._check_count(mailbox, len(arrivals))
+    def vanished(self, mailbox: Mailbox, since: int, among: Ranges | None = None) -> Ranges:
+        """The uids expunged after the modseq `since`, as ordered ranges; of `among`, ordered ranges, where given.
+
+        Where that is longer ago than the log reaches, every uid that is not there is told (RFC 7162 §3.2.5.2).
+        """
+        forgotten, uidnext = self._db.execute(
+            "SELECT forgotten, uidnext FROM mailbox WHERE id = ?", (mailbox.id,)
+        ).fetchone() or (0, 1)
+        gone: list[tuple[int, int]] = []
+        if since >= forgotten:
+            for (text,) in self._db.execute(
+                "SELECT uids FROM expunged WHERE mailbox = ? AND modseq > ?", (mailbox.id, since)
+            ):
+                gone += uid_ranges(text)
+            gone = joined(gone)
+        else:
+            last = 0
+            for (uid,) in self._db.execute("SELECT uid FROM entry WHERE mailbox = ? ORDER BY uid", (mailbox.id,)):
+                if uid > last + 1:
+                    gone.append((last + 1, uid - 1))
+                last = uid
+            if uidnext > last + 1:
+                gone.append((last + 1, uidnext - 1))
+        return gone if among is None else overlap(gone, among)
+
+    async def append(self, mailbox: Mailbox, arrivals: Sequence[tuple[Arrival, Flags, When | int | None]]) -> Uids:
+        """Add messages with their flags and internal dates (an int: in UTC; None: now); their uids."""
+        self.check_room(mailbox.account, len(arrivals), sum(a.size for a, _, _ in arrivals))
         await self._store.space.room()
         now = int(time.time())
-        dated = [(a, f, now if date is None else date) for a, f, date in arrivals]
+        dated = [(a, f, d if isinstance(d, When) else When(now if d is None else d)) for a, f, d in arrivals]
         return await self._store.keep_all(
             [a for a, _, _ in arrivals],
             lambda db, facts: entries.append(db, facts, mailbox.id, mailbox.account, dated, self._limits.keywords),
@@ -333,7 +424,7 @@ class Mailboxes:
         """Copy; the source uids that were there and the new ones, in the same order."""
         if not len(uids):
             return [], []
-        self._check_count(target, len(uids))
+        self._check_copy(source, uids, target)
         await self._store.space.room()
         return await self._commits.do(
             lambda db, facts: entries.copy(db, facts, source.id, uids, target.id, self._limits.keywords)
@@ -358,12 +449,48 @@ class Mailboxes:
             gone += await self._commits.do(partial(_remove, mailbox.id, part))
         return gone
 
-    def _check_count(self, mailbox: Mailbox, new: int) -> None:
-        (count,) = self._db.execute(
-            "SELECT sum(messages) FROM mailbox WHERE account = ?", (mailbox.account,)
+    def usage(self, account: int) -> Usage:
+        """How much mail the account has, and how much it may have."""
+        messages, size, quota = self._db.execute(
+            "SELECT coalesce(sum(messages), 0), coalesce(sum(size), 0),"
+            " (SELECT quota FROM account WHERE id = ?) FROM mailbox WHERE account = ?",
+            (account, account),
         ).fetchone()
-        if (count or 0) + new > self._limits.messages:
-            raise LimitReached(f"an account holds at most {self._limits.messages} messages")
+        return Usage(messages, self._limits.messages, size, self._limits.quota_bytes if quota is None else quota)
+
+    def check_room(self, account: int, messages: int, size: int) -> None:
+        """Raise LimitReached or OverQuota when so much more is more than the account may have."""
+        usage = self.usage(account)
+        if usage.messages + messages > usage.messages_limit:
+            raise LimitReached(f"an account holds at most {usage.messages_limit} messages")
+        if usage.size_limit and usage.size + size > usage.size_limit:
+            raise OverQuota("the account is full")
+
+    def _check_copy(self, source: Mailbox, uids: Sequence[int], target: Mailbox) -> None:
+        """The same for messages that are to be copied."""
+        condition, values = chosen(uids)
+        (size,) = self._db.execute(
+            "SELECT coalesce(sum(m.size), 0) FROM entry e JOIN message m ON m.id = e.message"
+            f" WHERE e.mailbox = ? AND e.{condition}",
+            (source.id, *values),
+        ).fetchone()
+        self.check_room(target.account, len(uids), size)
+
+    # --- metadata -----------------------------------------------------------------------------------------------------
+
+    def metadata(self, account: int, mailbox: Mailbox | None) -> dict[str, bytes]:
+        """The entries of a mailbox, or of the account itself, by their folded names."""
+        return dict(
+            self._db.execute(
+                "SELECT entry, content FROM metadata WHERE account = ? AND mailbox = ?",
+                (account, mailbox.id if mailbox else 0),
+            ).fetchall()
+        )
+
+    async def set_metadata(self, account: int, mailbox: Mailbox | None, changes: "dict[str, bytes | None]") -> None:
+        """Set entries, or remove those set to None; all or none. Raises LimitReached."""
+        box = mailbox.id if mailbox else 0
+        await self._commits.do(lambda db, facts: metadata.change(db, facts, account, box, changes))
 
 
 def _text(name: str) -> str:

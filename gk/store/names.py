@@ -6,7 +6,7 @@ import time
 from gk.errors import BadName, LimitReached, MailboxExists, NoSuchMailbox, Refused
 from gk.store import entries, maildir, removal
 from gk.store.schema import DROP_FOLDER, MOVE_FOLDER
-from gk.store.values import DELIMITER, INBOX, Fact, Filing, Mailbox, Renamed
+from gk.store.values import DELIMITER, INBOX, Fact, Filing, Mailbox, Renamed, Subscribed
 
 LEVELS, LEVEL_BYTES = 20, 255
 PURGED_AT_ONCE = 2000  # entries of a deleted mailbox removed in one unit: others wait no longer than that
@@ -65,7 +65,7 @@ def _insert(
         (account, name, uidvalidity, special_use),
     ).lastrowid
     assert mailbox is not None
-    facts.append(Renamed(account, mailbox))
+    facts.append(Renamed(account, mailbox, name=name))
     return Mailbox(mailbox, account, name, uidvalidity, special_use)
 
 
@@ -111,7 +111,7 @@ def rename(db: sqlite3.Connection, facts: list[Fact], account: int, old: str, ne
             raise MailboxExists("there is a mailbox of a new inferior name")
         db.execute("UPDATE mailbox SET name = ? WHERE id = ?", (becomes, mailbox))
         move_folder(db, mailbox, maildir.directory(becomes, mailbox))
-        facts.append(Renamed(account, mailbox))
+        facts.append(Renamed(account, mailbox, name=becomes, before=name))
     facts.append(Filing())
 
 
@@ -128,7 +128,7 @@ def delete(db: sqlite3.Connection, facts: list[Fact], account: int, name: str) -
         "UPDATE mailbox SET account = -account, name = ?, special_use = NULL WHERE id = ?", (f"{mailbox}", mailbox)
     )
     move_folder(db, mailbox, maildir.parking(mailbox))  # its name may be taken again before it is purged
-    facts.append(Renamed(account, mailbox, deleted=True))
+    facts.append(Renamed(account, mailbox, deleted=True, name=name))
     return mailbox
 
 
@@ -161,3 +161,4 @@ def subscribe(db: sqlite3.Connection, facts: list[Fact], account: int, name: str
         db.execute("INSERT INTO subscription (account, name) VALUES (?, ?) ON CONFLICT DO NOTHING", (account, name))
     else:
         db.execute("DELETE FROM subscription WHERE account = ? AND name = ?", (account, name))
+    facts.append(Subscribed(account, name))

@@ -18,7 +18,8 @@ from gk.message.parsed import parse
 from gk.store import entries, keywords, maildir, names, removal, salvage
 from gk.store.directory import DATABASE, prepare
 from gk.store.salvage import KEYWORD_LIMIT, Summary
-from gk.store.values import DELETED, INBOX, KEYWORDS, SEEN, SPECIAL, Account, Arrival, Fact, Flags
+from gk.store.search import schema as search
+from gk.store.values import DELETED, INBOX, KEYWORDS, SEEN, SPECIAL, Account, Arrival, Fact, Flags, When
 
 GAP = 20_000  # uids left out where the old index is lost: more than its journal can have handed out unseen
 
@@ -26,6 +27,7 @@ GAP = 20_000  # uids left out where the old index is lost: more than its journal
 def reindex(data: Path, progress: Callable[[int], None] = lambda count: None) -> Summary:
     """Rebuild; the caller holds the lock and has let the filer finish where the database is sound."""
     summary = Summary()
+    search.remove(data)  # what it says of an id may be no longer true
     damaged = salvage.set_aside(data, summary)
     prepare(data)
     db = sqlite3.connect(data / DATABASE, isolation_level=None)
@@ -273,7 +275,7 @@ def _adopt(db: sqlite3.Connection, account: Account, mailbox: int, path: Path, s
     letters = path.name.rpartition(":2,")[2] if ":2," in path.name else ""
     system, _ = maildir.parse_letters("".join(c for c in letters if c.isupper()), {})
     arrival = Arrival(len(content), zlib.crc32(content), parse(content), content)
-    entries.append(db, [], mailbox, account.id, [(arrival, Flags(system), int(path.stat().st_mtime))], KEYWORD_LIMIT)
+    entries.append(db, [], mailbox, account.id, [(arrival, Flags(system), When(int(path.stat().st_mtime)))], KEYWORD_LIMIT)
     summary.taken_in.append(path)
 
 

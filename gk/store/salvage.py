@@ -9,7 +9,7 @@ from pathlib import Path
 from gk.message.parsed import parse
 from gk.store import entries
 from gk.store.directory import DATABASE
-from gk.store.values import Arrival, Fact, Flags
+from gk.store.values import Arrival, Fact, Flags, When
 
 KEYWORD_LIMIT = 500
 
@@ -79,7 +79,7 @@ def save_journal(db: sqlite3.Connection, damaged: Path, summary: Summary) -> Non
         arrival = Arrival(len(content), zlib.crc32(content), parse(content), content)
         facts: list[Fact] = []
         db.execute("BEGIN IMMEDIATE")
-        entries.append(db, facts, mailbox, account[0], [(arrival, Flags(flags & 0xFF), date)], KEYWORD_LIMIT)
+        entries.append(db, facts, mailbox, account[0], [(arrival, Flags(flags & 0xFF), When(date))], KEYWORD_LIMIT)
         db.execute("COMMIT")
         summary.adopted += 1
 

@@ -95,6 +95,7 @@ def m001_first(db: sqlite3.Connection) -> None:
 
 _IMAP = """
 ALTER TABLE entry ADD COLUMN saved INTEGER;      -- when it came into this mailbox (RFC 8514); NULL: not known
+ALTER TABLE entry ADD COLUMN zone INTEGER NOT NULL DEFAULT 0;  -- of `date`, minutes east, as APPEND had it
 ALTER TABLE mailbox ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;  -- `expunged` tells nothing up to this modseq
 UPDATE mailbox SET forgotten = modseq;
 ALTER TABLE account ADD COLUMN quota INTEGER;    -- octets; NULL: the configured one

@@ -58,11 +58,29 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What an account has and may have; sizes in octets, a limit of 0 is none."""
+
+    messages: int
+    messages_limit: int
+    size: int
+    size_limit: int
+
+
+@dataclass(frozen=True, slots=True)
 class Flags:
     """System flag bits and keywords."""
 
     system: int = 0
     keywords: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """An internal date: seconds since 1970, and the zone its day is reckoned in, minutes east."""
+
+    epoch: int
+    zone: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +139,25 @@ class Renamed:
     account: int
     mailbox: int
     deleted: bool = False
+    name: str = ""  # of now, or when it was deleted
+    before: str | None = None  # the name it had
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """A name was subscribed to, or no longer is."""
+
+    account: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """Metadata of a mailbox changed, or with 0 of the account."""
+
+    account: int
+    mailbox: int
+    entries: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,4 +173,4 @@ class Filing:
     size: int = 0
 
 
-Fact = Added | Flagged | Expunged | Renamed | Queued | Filing
+Fact = Added | Flagged | Expunged | Renamed | Subscribed | Annotated | Queued | Filing

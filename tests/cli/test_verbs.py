@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gk.cli.main import VERBS
+from gk.errors import Refused
 from tests.site import ALICE, PASSWORD, TOP, Site
 
 HEAVY = ("gk.app", "gk.config", "aiosmtpd", "aiosmtplib", "aiosqlite", "argon2", "dns", "prometheus_client", "asyncio")
@@ -48,6 +49,22 @@ def test_accounts_are_made_listed_changed_and_removed(place: Site) -> None:
     assert place.click("user", "remove", ALICE, input="n\n").exit_code == 1
     assert place.json("user", "remove", ALICE, "--yes") == {"removed": ALICE}
     assert place.json("user", "list") == []
+
+
+def test_a_quota_is_set_and_taken_back(place: Site) -> None:
+    place.add_alice()
+    assert place.json("user", "quota", ALICE, "2M") == {"address": ALICE, "used": 0, "limit": 2 << 20}
+    assert place.json("user", "quota", ALICE, "none")["limit"] == 0
+    assert place.json("user", "quota", ALICE, "default")["limit"] == 0
+    assert place.click("user", "quota", ALICE, "much").exit_code == 2
+
+
+def test_capabilities_are_hidden_and_offered_again(place: Site) -> None:
+    place.add_alice()
+    assert place.json("user", "hide", ALICE, "NOTIFY", "QRESYNC")["hidden"] == ["NOTIFY", "QRESYNC"]
+    with pytest.raises(Refused, match="one word"):
+        place.click("user", "hide", ALICE, "two words")
+    assert place.json("user", "hide", ALICE)["hidden"] == []
 
 
 def test_app_passwords_are_made_listed_and_revoked(place: Site) -> None:

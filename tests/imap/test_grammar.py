@@ -13,7 +13,7 @@ from gk.imap.fetch_items import Fetch, Section
 from gk.imap.grammar import BadMailboxName, BadSyntax, Cursor, SequenceSet
 from gk.imap.patterns import Pattern
 from gk.imap.search_keys import All, Any, Dated, Everything, HasFlag, InContent, InHeader, Not, Numbers, Sized
-from gk.store.values import ANSWERED, DELETED, FLAGGED, SEEN, Flags
+from gk.store.values import ANSWERED, DELETED, FLAGGED, SEEN, Flags, When
 
 EXAMPLES = 10_000 if os.environ.get("GK_FUZZ") else 300
 
@@ -87,7 +87,7 @@ def test_flags_are_bits_and_keywords() -> None:
 def test_dates_are_checked() -> None:
     assert Cursor(b'"17-Jul-2026"').date() == date(2026, 7, 17)
     assert Cursor(b"1-feb-2026").date() == date(2026, 2, 1)
-    assert Cursor(b'" 1-Feb-2026 01:00:00 +0100"').date_time() == 1769904000
+    assert Cursor(b'" 1-Feb-2026 01:00:00 +0100"').date_time() == When(1769904000, 60)
     for text in (b"31-Feb-2026", b"1-Foo-2026", b"1-Feb-0000", b'"1-Feb-2026', b"1 Feb 2026"):
         with pytest.raises(BadSyntax):
             Cursor(text).date()
@@ -138,7 +138,7 @@ def test_fetch_items_are_values() -> None:
         b"BODY[0]",
         b"BODY[MIME]",
         b"BODY[1.]",
-        b"BODY[]<1>",
+        b"BODY[]<1.0>",
         b"RFC822[]",
         b"BODY[HEADER.FIELDS]",
         b"BODY[HEADER.FIELDS ()]",

@@ -1,4 +1,5 @@
-"""APPEND (RFC 3501 §6.3.11), of several messages at once, too (RFC 3502), with APPENDUID (RFC 4315).
+"""APPEND (RFC 3501 §6.3.11), of several messages at once, too (RFC 3502), with APPENDUID (RFC 4315), of binary content
+(literal8 of RFC 3516 §4.4) and of `UTF8 (~{…}` messages (RFC 6855 §4).
 
 A message beyond 256 KiB goes to the spool as it arrives and is never in memory as a whole.
 """
@@ -16,7 +17,7 @@ from gk.imap.wire import Command, Fault, Literal
 from gk.store.chosen import uid_set
 from gk.store.db import JOURNAL, Store
 from gk.store.spool import SpoolFile
-from gk.store.values import Arrival, Flags
+from gk.store.values import Arrival, Flags, When
 
 IN_MEMORY = 8 << 20  # bytes of one command's messages before all that follow are spooled
 MESSAGES = 1000  # of one command
@@ -28,7 +29,7 @@ class _New:
 
     arrival: Arrival
     flags: Flags
-    date: int | None
+    date: When | None
 
 
 @command("APPEND", when=LOGGED_IN, capability=("MULTIAPPEND", "UIDPLUS"))
@@ -71,13 +72,20 @@ async def _read(c: Conversation, args: Cursor, literal: Literal, messages: list[
         if args.at(b'"'):
             date = args.date_time()
             args.space()
+        wrapped = args.skip_word(b"UTF8")
+        if wrapped:
+            args.space()
+            args.need(b"(")
+        binary = args.skip(b"~")
+        if wrapped and not binary:
+            raise BadSyntax("UTF8 takes a literal8")  # RFC 6855 §4
         args.end()
         if literal.size > c.limits.message_bytes:
             return no(f"a message has at most {c.limits.message_bytes} bytes", "TOOBIG")
         if len(messages) == MESSAGES:
             return no(f"at most {MESSAGES} messages at once", "LIMIT")
         c.store.check_space(literal.size)
-        content = await _receive(c, literal, in_memory + literal.size <= IN_MEMORY)
+        content = await _receive(c, literal, in_memory + literal.size <= IN_MEMORY, binary)
         in_memory += literal.size
         if content is None:
             empty = True  # RFC 3502 §6.3.11: the client gave up
@@ -85,9 +93,9 @@ async def _read(c: Conversation, args: Cursor, literal: Literal, messages: list[
             messages.append(_New(await c.store.prepare(content), flags, date))
         match await c.event():
             case Literal() as literal:
-                args = Cursor(literal.data)
+                args = _after(literal.data, wrapped)
             case Command(data=data):
-                Cursor(data).end()
+                _after(data, wrapped).end()
                 return no("an empty message cannot be kept", "CANNOT") if empty else None
             case Fault(text=text, fatal=fatal):
                 c.answer(bad(text))
@@ -96,9 +104,17 @@ async def _read(c: Conversation, args: Cursor, literal: Literal, messages: list[
                 raise Refused("a literal where none can be")
 
 
-async def _receive(c: Conversation, literal: Literal, in_memory: bool) -> bytes | SpoolFile | None:
-    """The content with CRLF line ends; None when it is empty."""
-    reception = _Reception(c.store, spooled=literal.size > JOURNAL or not in_memory)
+def _after(data: bytes, wrapped: bool) -> Cursor:
+    """What follows a message; behind one in brackets these are closed first."""
+    args = Cursor(data)
+    if wrapped:
+        args.need(b")")
+    return args
+
+
+async def _receive(c: Conversation, literal: Literal, in_memory: bool, binary: bool) -> bytes | SpoolFile | None:
+    """The content, with CRLF line ends unless it is binary; None when it is empty."""
+    reception = _Reception(c.store, spooled=literal.size > JOURNAL or not in_memory, binary=binary)
     try:
         await c.receive(literal, reception.take)
         return await reception.end()
@@ -110,14 +126,14 @@ async def _receive(c: Conversation, literal: Literal, in_memory: bool) -> bytes 
 class _Reception:
     """One message coming in."""
 
-    def __init__(self, store: Store, *, spooled: bool) -> None:
+    def __init__(self, store: Store, *, spooled: bool, binary: bool) -> None:
         self._spool = store.spool() if spooled else None
-        self._normal = Normal()
+        self._normal = Normal() if not binary else None
         self._pieces: list[bytes] = []
         self._size = 0
 
     async def take(self, piece: bytes) -> None:
-        self._pieces.append(self._normal(piece))
+        self._pieces.append(piece if self._normal is None else self._normal(piece))
         self._size += len(piece)
         if self._spool is not None and self._size > JOURNAL:
             await self._write()

@@ -16,7 +16,7 @@ async def idle(c: Conversation, args: Cursor) -> Reply:
     args.end()
     view = c.session.selected
     c.write_now(b"+ idling\r\n")
-    if view is None:
+    if view is None or c.notifying is not None:  # NOTIFY says what is told, idling or not
         return await _until_done(c)
     pushing = _Pushing(c, view)
     view.snapshot.listeners.add(pushing.push)

@@ -8,7 +8,7 @@ from gk.imap.conversation import Conversation
 from gk.imap.grammar import BadSyntax, Cursor
 from gk.imap.patterns import Pattern
 from gk.imap.registry import command
-from gk.imap.reply import Reply, mailbox, ok
+from gk.imap.reply import Reply, ok
 from gk.imap.session import LOGGED_IN
 from gk.store.values import DELIMITER, Mailbox
 
@@ -30,10 +30,12 @@ class _Request:
 
 @command("LIST", when=LOGGED_IN, capability=("CHILDREN", "SPECIAL-USE", "LIST-EXTENDED", "LIST-STATUS"))
 async def list_(c: Conversation, args: Cursor) -> Reply:
-    request = _parse(args, c.limits.list_patterns)
+    request = _parse(args, c.limits.list_patterns, utf8=c.session.utf8)
     if request.empty:
         c.tell(b'* LIST (\\Noselect) "/" ""\r\n')
         return ok("the delimiter")
+    if b"HIGHESTMODSEQ" in request.status:
+        c.enable_condstore()
     answer = _Names(c, request)
     for name in answer.candidates():
         c.tell(answer.line(name))
@@ -41,7 +43,7 @@ async def list_(c: Conversation, args: Cursor) -> Reply:
     return ok("those are they")
 
 
-def _parse(args: Cursor, limit: int) -> _Request:
+def _parse(args: Cursor, limit: int, *, utf8: bool) -> _Request:
     args.space()
     select: frozenset[bytes] = frozenset()
     extended = args.at(b"(")
@@ -66,7 +68,7 @@ def _parse(args: Cursor, limit: int) -> _Request:
             extended = True
             _return(args, give, status)
     args.end()
-    patterns = tuple(Pattern(reference, text) for text in texts)
+    patterns = tuple(Pattern(reference, text, utf8=utf8) for text in texts)
     return _Request(extended, select, frozenset(give), tuple(status), patterns, texts == [b""] and not extended)
 
 
@@ -96,7 +98,8 @@ class _Names:
         self._subscribed = c.store.mailboxes.subscribed(c.account.id)
         self._parents = superiors(self._boxes)
         self._chosen = {name for name in self._all() if self._is_chosen(name)}
-        self._above_chosen = superiors(self._chosen)
+        # RFC 5258 §3: told for the sake of inferiors that the patterns themselves do not reach
+        self._above_chosen = superiors(name for name in self._chosen if not self._matches(name))
 
     def _all(self) -> set[str]:
         """Names with a mailbox, superiors without one, and names that are only subscribed to."""
@@ -110,6 +113,9 @@ class _Names:
             return False
         return b"SPECIAL-USE" not in select or _use(self._boxes.get(name)) is not None
 
+    def _matches(self, name: str) -> bool:
+        return any(pattern.matches(name) for pattern in self._request.patterns)
+
     def candidates(self) -> list[str]:
         """The names to look at, INBOX first."""
         names = self._chosen | (self._above_chosen if b"RECURSIVEMATCH" in self._request.select else set())
@@ -118,7 +124,7 @@ class _Names:
     def line(self, name: str) -> bytes:
         """The responses for a name, b"" when it does not match."""
         request = self._request
-        if not any(pattern.matches(name) for pattern in request.patterns):
+        if not self._matches(name):
             return b""
         box = self._boxes.get(name)
         attributes = []
@@ -132,10 +138,19 @@ class _Names:
         more = b""
         if b"RECURSIVEMATCH" in request.select and name in self._above_chosen:
             more = b' ("CHILDINFO" ("SUBSCRIBED"))' if b"SUBSCRIBED" in request.select else b' ("CHILDINFO" ())'
-        line = b'* LIST (%b) "/" %b%b\r\n' % (" ".join(attributes).encode(), mailbox(name), more)
+        line = b'* LIST (%b) "/" %b%b\r\n' % (" ".join(attributes).encode(), self._c.spelled(name), more)
         if request.status and box is not None and name in self._chosen:
             line += status_line(self._c, box, request.status)
         return line
+
+
+def list_line(c: Conversation, box: Mailbox) -> bytes:
+    """The LIST response that names a mailbox in SELECT's answer (RFC 9051 §6.3.2)."""
+    below = c.store.mailboxes.has_children(box)
+    attributes = ["\\HasChildren" if below else "\\HasNoChildren"]
+    if box.special_use is not None:
+        attributes.append(box.special_use)
+    return b'* LIST (%b) "/" %b\r\n' % (" ".join(attributes).encode(), c.spelled(box.name))
 
 
 def _use(box: Mailbox | None) -> str | None:

@@ -5,7 +5,7 @@ from gk.imap.conversation import Conversation
 from gk.imap.grammar import Cursor
 from gk.imap.patterns import Pattern
 from gk.imap.registry import command
-from gk.imap.reply import Reply, mailbox, ok
+from gk.imap.reply import Reply, ok
 from gk.imap.session import LOGGED_IN
 
 
@@ -16,7 +16,7 @@ async def lsub(c: Conversation, args: Cursor) -> Reply:
     args.space()
     text = args.pattern()
     args.end()
-    pattern = Pattern(reference, text)
+    pattern = Pattern(reference, text, utf8=c.session.utf8)
     subscribed = c.store.mailboxes.subscribed(c.account.id)
     names: dict[str, bytes] = {}
     for name in subscribed:
@@ -28,6 +28,6 @@ async def lsub(c: Conversation, args: Cursor) -> Reply:
                     names[superior] = b"\\Noselect"
         await c.breathe()
     for name in sorted(names, key=lambda n: (n != "INBOX", n)):
-        c.tell(b'* LSUB (%b) "/" %b\r\n' % (names[name], mailbox(name)))
+        c.tell(b'* LSUB (%b) "/" %b\r\n' % (names[name], c.spelled(name)))
         await c.breathe()
     return ok("those are they")

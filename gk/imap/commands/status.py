@@ -1,9 +1,10 @@
-"""STATUS (RFC 3501 §6.3.10; SIZE: RFC 8438, DELETED: RFC 9051, HIGHESTMODSEQ: RFC 7162, MAILBOXID: RFC 8474)."""
+"""STATUS (RFC 3501 §6.3.10; SIZE: RFC 8438, DELETED: RFC 9051, HIGHESTMODSEQ: RFC 7162, MAILBOXID: RFC 8474,
+APPENDLIMIT: RFC 7889, DELETED-STORAGE: RFC 9208)."""
 
 from gk.imap.conversation import Conversation
 from gk.imap.grammar import BadSyntax, Cursor
-from gk.imap.registry import command
-from gk.imap.reply import Reply, mailbox, ok
+from gk.imap.registry import announce, command
+from gk.imap.reply import Reply, ok
 from gk.imap.session import LOGGED_IN
 from gk.store.values import Mailbox
 
@@ -17,6 +18,9 @@ ITEMS = {
     b"SIZE": "size",
     b"HIGHESTMODSEQ": "modseq",
 }
+_OTHERS = frozenset({b"MAILBOXID", b"APPENDLIMIT", b"DELETED-STORAGE"})
+
+announce("APPENDLIMIT", value=lambda session: session.append_limit)  # RFC 7889
 
 
 @command("STATUS", when=LOGGED_IN, capability="STATUS=SIZE")
@@ -26,6 +30,8 @@ async def status(c: Conversation, args: Cursor) -> Reply:
     args.space()
     items = status_items(args)
     args.end()
+    if b"HIGHESTMODSEQ" in items:
+        c.enable_condstore()  # RFC 7162 §3.1
     c.tell(status_line(c, c.named(name), items))
     return ok("that is how it is")
 
@@ -33,18 +39,22 @@ async def status(c: Conversation, args: Cursor) -> Reply:
 def status_items(args: Cursor) -> tuple[bytes, ...]:
     """`(MESSAGES UNSEEN …)`."""
     items = tuple(dict.fromkeys(args.listed(args.word, 20)))
-    if not items or any(item not in ITEMS and item != b"MAILBOXID" for item in items):
+    if not items or any(item not in ITEMS and item not in _OTHERS for item in items):
         raise BadSyntax("an unknown status item")
     return items
 
 
 def status_line(c: Conversation, box: Mailbox, items: tuple[bytes, ...]) -> bytes:
     """The untagged STATUS of a mailbox."""
-    if b"HIGHESTMODSEQ" in items:
-        c.session.enable("CONDSTORE")  # RFC 7162 §3.1
     values = c.store.mailboxes.status(box)
-    parts = [
-        b"MAILBOXID (M%d)" % box.id if item == b"MAILBOXID" else b"%b %d" % (item, getattr(values, ITEMS[item]))
-        for item in items
-    ]
-    return b"* STATUS %b (%b)\r\n" % (mailbox(box.name), b" ".join(parts))
+    parts = []
+    for item in items:
+        if item == b"MAILBOXID":
+            parts.append(b"MAILBOXID (M%d)" % box.id)
+        elif item == b"APPENDLIMIT":
+            parts.append(b"APPENDLIMIT %d" % c.limits.message_bytes)
+        elif item == b"DELETED-STORAGE":
+            parts.append(b"DELETED-STORAGE %d" % -(-c.store.mailboxes.deleted_size(box) // 1024))  # RFC 9208 §5.1
+        else:
+            parts.append(b"%b %d" % (item, getattr(values, ITEMS[item])))
+    return b"* STATUS %b (%b)\r\n" % (c.spelled(box.name), b" ".join(parts))

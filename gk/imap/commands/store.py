@@ -44,7 +44,7 @@ async def _store(c: Conversation, args: Cursor, *, by_uid: bool) -> Reply:
     if view.read_only:
         return no("the mailbox is read-only", "CANNOT")
     if unchanged_since is not None:
-        c.session.enable("CONDSTORE")
+        c.enable_condstore()
     numbers = view.select(chosen, by_uid=by_uid)
     if numbers is None:
         return bad("there is no message of that number")
@@ -91,8 +91,9 @@ def _modifier(args: Cursor) -> int | None:
 
 
 async def _tell(c: Conversation, numbers: Sequence[int], *, by_uid: bool) -> None:
-    """FETCH with the flags as they are now."""
+    """FETCH with the flags as they are now; with UID for clients that resynchronise (RFC 7162 §3.2.4)."""
     view = c.view
+    by_uid |= view.vanishing
     template = b"* %d FETCH (" + (b"UID %d " if by_uid else b"") + b"FLAGS (%b)"
     template += b" MODSEQ (%d))\r\n" if view.with_modseq else b")\r\n"
     for start in range(0, len(numbers), SLICE):
@@ -111,6 +112,7 @@ async def _tell(c: Conversation, numbers: Sequence[int], *, by_uid: bool) -> Non
 def _modseqs(c: Conversation, numbers: Sequence[int], *, by_uid: bool) -> bytes:
     """A conditional STORE tells the new MODSEQ, .SILENT or not (RFC 7162 §3.1.3)."""
     part = c.view.look(numbers)
+    by_uid |= c.view.vanishing
     return b"".join(
         b"* %d FETCH (%bMODSEQ (%d))\r\n" % (number, b"UID %d " % uid if by_uid else b"", modseq)
         for number, uid, modseq in zip(part.numbers, part.uids, part.modseqs, strict=True)
