@@ -89,7 +89,7 @@ def translate(error: BadSyntax | GkError) -> reply.Reply:
         case BadMailboxName():
             return reply.no(str(error), "CANNOT")
         case BadCharset():
-            return reply.no(str(error), "BADCHARSET (UTF-8 US-ASCII)")
+            return reply.no(str(error), "BADCHARSET (UTF-8 US-ASCII ISO-8859-1)")
         case BadSyntax():
             return reply.bad(str(error))
         case TooManySessions():

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from gk.imap.grammar import LARGEST_MODSEQ, BadSyntax, Cursor
+from gk.imap.search_options import Partial, page
 
 ITEMS_OF_A_COMMAND = 200
 FIELDS_OF_A_SECTION = 200
@@ -74,7 +75,7 @@ class Fetch:
     items: tuple[Item, ...]
     changed_since: int | None = None
     vanished: bool = False  # tell what was expunged since, too (RFC 7162 §3.2.6)
-    partial: tuple[int, int] | None = None  # of the messages chosen only these, from the end when negative (RFC 9394)
+    partial: Partial | None = None  # of the messages chosen only this page (RFC 9394 §3.2)
     lazy: bool = False  # a preview only where there is one already (RFC 8970 §3.1)
 
     @property
@@ -205,7 +206,7 @@ def _written(name: bytes) -> bytes:
 class _Modifiers:
     changed_since: int | None = None
     vanished: bool = False
-    partial: tuple[int, int] | None = None
+    partial: Partial | None = None
 
 
 def _modifiers(cursor: Cursor) -> _Modifiers:
@@ -225,7 +226,7 @@ def _modifiers(cursor: Cursor) -> _Modifiers:
                 found.vanished = True
             case b"PARTIAL":
                 cursor.space()
-                found.partial = partial_range(cursor)
+                found.partial = page(cursor)
             case _:
                 raise BadSyntax("an unknown fetch modifier")
 
@@ -235,17 +236,3 @@ def _modifiers(cursor: Cursor) -> _Modifiers:
     if found.vanished and found.changed_since is None:
         raise BadSyntax("VANISHED needs CHANGEDSINCE")  # RFC 7162 §3.2.6
     return found
-
-
-def partial_range(cursor: Cursor) -> tuple[int, int]:
-    """`1:100` or `-1:-100` (RFC 9394 §4): the nearer to the first, or to the last, comes first in what is returned."""
-    ends = []
-    negative = cursor.at(b"-")
-    for place in range(2):
-        if place:
-            cursor.need(b":")
-        if negative:
-            cursor.need(b"-")
-        ends.append(cursor.nz_number())
-    first, last = min(ends), max(ends)
-    return (-first, -last) if negative else (first, last)

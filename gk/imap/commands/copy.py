@@ -34,5 +34,9 @@ async def _copy(c: Conversation, args: Cursor, *, by_uid: bool) -> Reply:
     except NoSuchMailbox as error:
         return no(str(error), "TRYCREATE")
     if not copied:
-        return ok("there was nothing to copy") if by_uid else no("they were expunged meanwhile", "EXPUNGEISSUED")
+        return (
+            ok("there was nothing to copy")
+            if by_uid or chosen.saved
+            else no("they were expunged meanwhile", "EXPUNGEISSUED")
+        )
     return ok("copied", f"COPYUID {target.uidvalidity} {uid_set(copied)} {uid_set(new)}")

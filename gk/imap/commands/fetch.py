@@ -1,12 +1,10 @@
 """FETCH and UID FETCH (RFC 3501 §6.4.5, §6.4.8), with the modifiers of RFC 7162 §3.1.4, §3.2.6 and RFC 9394 §3.2."""
 
-from collections.abc import Sequence
-
 from gk.imap import fetch_items
 from gk.imap.commands.select import tell_vanished
 from gk.imap.conversation import Conversation
 from gk.imap.fetching import Fetching
-from gk.imap.grammar import BadSyntax, Cursor
+from gk.imap.grammar import BadSyntax, Cursor, SequenceSet
 from gk.imap.registry import announce, command
 from gk.imap.reply import Reply, bad, no, ok
 from gk.imap.session import SELECTED
@@ -44,10 +42,10 @@ async def _fetch(c: Conversation, args: Cursor, *, by_uid: bool) -> Reply:
         return bad("there is no message of that number")
     if wanted.changed_since is not None:
         if wanted.vanished:
-            await tell_vanished(c, wanted.changed_since, chosen.resolve(view.snapshot.uidnext - 1))
+            await tell_vanished(c, wanted.changed_since, _ranges(c, chosen))
         numbers = view.changed_since(numbers, wanted.changed_since)
     if wanted.partial is not None:
-        numbers = _part(numbers, wanted.partial)
+        numbers = wanted.partial.of(numbers)
     fetching = Fetching(c, wanted, by_uid=by_uid)
     await fetching.run(numbers)
     if fetching.undecodable:
@@ -57,9 +55,8 @@ async def _fetch(c: Conversation, args: Cursor, *, by_uid: bool) -> Reply:
     return ok("that is all")
 
 
-def _part(numbers: Sequence[int], partial: tuple[int, int]) -> Sequence[int]:
-    """Those from the first to the last of `partial`, both counted from 1, or from the end when negative."""
-    first, last = partial
-    if first > 0:
-        return numbers[first - 1 : last]
-    return numbers[max(0, len(numbers) + last) : max(0, len(numbers) + first + 1)]
+def _ranges(c: Conversation, chosen: SequenceSet) -> list[tuple[int, int]]:
+    """The uids meant, whether or not there are such messages; of `$` those of the saved result."""
+    if chosen.saved:
+        return [(uid, uid) for uid in c.view.uids(c.view.select(chosen, by_uid=True) or ())]
+    return chosen.resolve(c.view.snapshot.uidnext - 1)

@@ -36,7 +36,11 @@ async def _move(c: Conversation, args: Cursor, *, by_uid: bool) -> Reply:
     except NoSuchMailbox as error:
         return no(str(error), "TRYCREATE")
     if not moved:
-        return ok("there was nothing to move") if by_uid else no("they were expunged meanwhile", "EXPUNGEISSUED")
+        return (
+            ok("there was nothing to move")
+            if by_uid or chosen.saved
+            else no("they were expunged meanwhile", "EXPUNGEISSUED")
+        )
     # Before the EXPUNGEs, in an untagged OK (RFC 6851 §4.3).
     c.tell(f"* OK [COPYUID {target.uidvalidity} {uid_set(moved)} {uid_set(new)}] moved\r\n".encode())
     return ok("moved")

@@ -127,6 +127,8 @@ def _known(args: Cursor) -> _Known:
     uids: SequenceSet | None = None
     if args.skip(b" ") and not args.at(b"("):
         uids = args.sequence_set()
+        if uids.saved:
+            raise BadSyntax("known uids are numbers")  # RFC 7162 §3.2.5
         args.skip(b" ")
     if args.skip(b"("):
         args.sequence_set()
