@@ -44,20 +44,18 @@ def template(items: Sequence[Item]) -> bytes:
     return b"* %d FETCH (" + b" ".join(parts)
 
 
-@lru_cache(4096)
-def _day(day: int) -> bytes:
-    return format_internal(day * 86_400)[:13]
+@lru_cache(1 << 15)
+def _minute(minute: int) -> bytes:
+    return format_internal(minute * 60)[:-9]
 
 
-_CLOCK = [b"%02d:%02d:" % divmod(minute, 60) for minute in range(1440)]
 _SECONDS = [b'%02d +0000"' % second for second in range(60)]
 
 
 def internal_date(epoch: int, zone: int = 0) -> bytes:
     """`" 1-Feb-2026 12:00:00 +0000"`, in a zone of so many minutes east."""
-    day, second = divmod(epoch + zone * 60, 86_400)
-    minute, second = divmod(second, 60)
-    return _day(day) + _CLOCK[minute] + (_SECONDS[second] if not zone else b'%02d %b"' % (second, _zone(zone)))
+    minute, second = divmod(epoch + zone * 60, 60)
+    return _minute(minute) + (_SECONDS[second] if not zone else b'%02d %b"' % (second, _zone(zone)))
 
 
 @lru_cache(64)

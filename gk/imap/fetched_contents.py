@@ -15,7 +15,7 @@ from gk.message.binary import BadEncoding, decoded
 from gk.message.part import Part
 from gk.store.content import IN_MEMORY, Content
 
-CONTENT_BYTES = 1 << 20  # of the messages read at once
+CONTENTS, CONTENT_BYTES = 64, 1 << 20  # messages read at once, and their bytes
 PIECE = 256 << 10  # bytes of a large message in memory
 IN_LOOP = 16 << 10  # bytes of a header or structure that are worked on in the event loop: up to 4 ms
 DECODED_AT_ONCE = 1 << 20  # octets of an encoded part that is decoded as a whole
@@ -178,7 +178,7 @@ def _batches(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Places from and to, so that the messages between are of a bounded size together."""
     start, size = 0, 0
     for place, more in enumerate(sizes):
-        if place > start and size + more > CONTENT_BYTES:
+        if place > start and (size + more > CONTENT_BYTES or place - start == CONTENTS):
             yield start, place
             start, size = place, 0
         size += more

@@ -21,7 +21,8 @@ from gk.message.preview import preview
 from gk.store.content import Content
 from gk.store.values import SEEN, Flags
 
-ARRAY_SLICE, ROW_SLICE, CONTENT_SLICE = 2000, 500, 100  # messages
+ARRAY_SLICE, ROW_SLICE = 2000, 500  # messages
+PREVIEWED = 100  # messages read at once for their previews
 ROW_BYTES = 1 << 20  # of the columns of a slice
 HEADER_SECTIONS = 10  # of one FETCH that are taken from the index for a whole slice
 
@@ -64,7 +65,7 @@ class Fetching:
 
     async def run(self, numbers: Sequence[int]) -> None:
         """Answer for these messages."""
-        most = CONTENT_SLICE if self._from_contents else ROW_SLICE if self._columns else ARRAY_SLICE
+        most = ROW_SLICE if self._columns else ARRAY_SLICE
         start = 0
         seen: frozenset[int] = frozenset()
         while start < len(numbers):
@@ -136,8 +137,8 @@ class Fetching:
         store, mailbox = self._c.store, self._c.mailbox
         known = await store.search.previews(mailbox, part.uids)
         missing = [] if self._lazy else [uid for uid in part.uids if uid not in known]
-        for start in range(0, len(missing), CONTENT_SLICE):
-            uids = missing[start : start + CONTENT_SLICE]
+        for start in range(0, len(missing), PREVIEWED):
+            uids = missing[start : start + PREVIEWED]
             trees: dict[int, bytes] = dict(store.mailboxes.rows(mailbox, uids, ("parts",)))
             for uid, content in zip(uids, await store.mailboxes.contents(mailbox, uids), strict=True):
                 if content is not None and uid in trees:

@@ -211,9 +211,12 @@ class View:
         template += b")\r\n"
         return self.introduce(part.flags) + b"".join([template % values for values in zip(*columns, strict=True)])
 
-    def told(self, uids: Iterable[int]) -> None:
+    def told(self, uids: Sequence[int]) -> None:
         """The session knows the flags these messages have now: `news` does not repeat them."""
         snapshot = self.snapshot
+        if (run := snapshot.run(uids)) is not None:
+            self._told.update(zip(uids, snapshot.modseqs[run], strict=True))
+            return
         for uid in uids:
             if (place := snapshot.index(uid)) is not None:
                 self._told[uid] = snapshot.modseqs[place]
@@ -298,6 +301,9 @@ class View:
             uids = sorted({uid for change in changes for uid in change.uids})
         if len(uids) and uids[-1] > (last := self._uids[known - 1]):
             uids = uids[: bisect_right(uids, last)]
+        if self._told and (run := snapshot.run(uids)) is not None:
+            told = self._told.get
+            return [u for u, m in zip(uids, snapshot.modseqs[run], strict=True) if m > told(u, 0)]
         if self._told:
             places = [(uid, snapshot.index(uid)) for uid in uids]
             uids = [u for u, p in places if p is not None and snapshot.modseqs[p] > self._told.get(u, 0)]

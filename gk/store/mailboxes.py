@@ -66,7 +66,8 @@ COLUMNS = {
     "parts": "m.parts",
     "header": "h.content",
 }
-FEW = 8  # rows read before their bytes are counted
+FEW, MANY = 8, 128  # rows read before their bytes are counted, and once they turned out to be small
+SMALL = 4096  # bytes of a row
 WIDE = frozenset({"envelope", "bodystructure", "parts", "header"})  # a stranger's mail decides how wide
 
 
@@ -353,9 +354,12 @@ class Mailboxes:
         if enough is None or not wide:
             return cursor.fetchall()
         rows: Rows = []
-        while enough > 0 and (few := cursor.fetchmany(FEW)):
-            rows += few
-            enough -= sum(sum(map(len, map(column, few))) for column in wide)
+        few = FEW
+        while enough > 0 and (read := cursor.fetchmany(few)):
+            rows += read
+            size = sum(sum(map(len, map(column, read))) for column in wide)
+            enough -= size
+            few = FEW if size > SMALL * len(read) else min(2 * few, MANY)
         cursor.close()
         return rows
 

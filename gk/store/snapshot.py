@@ -8,7 +8,7 @@ import itertools
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gk.store.values import (
@@ -51,16 +51,16 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Flagged:
-    """Flags of these messages changed."""
+    """Flags of these messages changed; ascending."""
 
-    uids: tuple[int, ...]
+    uids: "array[int]"
 
 
 @dataclass(frozen=True, slots=True)
 class Expunged:
-    """These messages are gone."""
+    """These messages are gone; ascending."""
 
-    uids: tuple[int, ...]
+    uids: "array[int]"
 
 
 Change = Added | Flagged | Expunged
@@ -103,6 +103,14 @@ class Snapshot:
         """Where the uid stands, counted from 0."""
         i = bisect_left(self.uids, uid)
         return i if i < len(self.uids) and self.uids[i] == uid else None
+
+    def run(self, uids: Sequence[int]) -> slice | None:
+        """Where these ascending uids stand, when they stand side by side; what is done to many is done so at once."""
+        if not len(uids) or (first := self.index(uids[0])) is None:
+            return None
+        places = slice(first, first + len(uids))
+        found = self.uids[places]
+        return places if found == (uids if isinstance(uids, array) else array("I", uids)) else None
 
     def changes(self, version: int) -> list[Change] | None:
         """What happened since `version`, oldest first; None when that is too long ago."""
@@ -152,6 +160,12 @@ class Snapshot:
                 self.modseqs.extend(array("Q", [fact.modseq]) * len(uids))
                 self.uidnext = uids[-1] + 1
                 change = Added(len(uids))
+            case FlaggedFact(uids=uids, flags=flags) if (run := self.run(uids)) is not None:
+                self.flags[run] = flags
+                self.modseqs[run] = array("Q", [fact.modseq]) * len(uids)
+                if run.start < self._all_seen_below:
+                    self._all_seen_below = run.start
+                change = Flagged(uids)
             case FlaggedFact(uids=uids, flags=flags):
                 for uid, value in zip(uids, flags, strict=True):
                     i = self.index(uid)
@@ -159,10 +173,10 @@ class Snapshot:
                         self.flags[i], self.modseqs[i] = value, fact.modseq
                         if not value & SEEN:
                             self._all_seen_below = min(self._all_seen_below, i)
-                change = Flagged(tuple(uids))
+                change = Flagged(uids)
             case ExpungedFact(uids=uids):
                 self._cut(uids)
-                change = Expunged(tuple(uids))
+                change = Expunged(uids)
         self._note(change)
 
     def _cut(self, gone: "array[int]") -> None:

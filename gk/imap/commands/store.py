@@ -65,7 +65,7 @@ async def _store(c: Conversation, args: Cursor, *, by_uid: bool) -> Reply:
     else:
         if unchanged_since is not None:
             c.tell(_modseqs(c, done, by_uid=by_uid))
-        view.told(uid for uid in view.uids(done) if uid not in unheard)
+        view.told([uid for uid in view.uids(done) if uid not in unheard])
     code = ""
     if modified:
         code = "MODIFIED " + uid_set(modified if by_uid else view.removed(modified))
