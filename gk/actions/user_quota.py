@@ -27,5 +27,5 @@ async def user_quota(context: Context, input: Input) -> Output:
         raise Refused("a quota is not negative")
     account = context.store.accounts.get(input.address)
     await context.store.accounts.set_quota(account.id, input.bytes)
-    usage = context.store.mailboxes.usage(account.id)
+    usage = context.store.accounts.usage(account.id)
     return Output(account.address, usage.size, usage.size_limit)

@@ -221,7 +221,7 @@ class Conversation:
             return False
         if view.took_recent:
             with contextlib.suppress(Unavailable):  # \Recent is a courtesy: nothing is refused for its sake
-                await self.store.mailboxes.save_recent(view.snapshot)
+                await self.store.snapshots.save_recent(view.snapshot)
         return True
 
     def on_writable(self, call: Callable[[], None] | None) -> None:

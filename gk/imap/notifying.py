@@ -27,7 +27,7 @@ class Notifying:
         self._changed: dict[int, set[bytes]] = {}  # events of mailboxes that are not selected
         self._lines: list[bytes] = []
         self._overflow = False
-        self._end = c.store.mailboxes.watch(c.account.id, self._heard)
+        self._end = c.store.snapshots.watch(c.account.id, self._heard)
 
     def stop(self) -> None:
         self._end()

@@ -49,7 +49,7 @@ class Accept:
     def check_quota(self, recipients: Sequence[Recipient], size: int) -> None:
         """Raise OverQuota when a mailbox behind an address has no room for a message of that size."""
         for recipient in recipients:
-            self._store.mailboxes.check_room(recipient.account, 1, size)
+            self._store.accounts.check_room(recipient.account, 1, size)
 
     def head(self, incoming: Incoming, header: bytes) -> bytes:
         """The header section to store: the trace fields, then what the message brought. Raise Looping."""

@@ -5,9 +5,9 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from gk.errors import AccountExists, NoSuchAccount
+from gk.errors import AccountExists, LimitReached, NoSuchAccount, OverQuota
 from gk.store import names
-from gk.store.values import INBOX, SPECIAL, Account, Fact, Renamed
+from gk.store.values import INBOX, SPECIAL, Account, Fact, Renamed, Usage
 
 if TYPE_CHECKING:
     from gk.store.db import Store
@@ -17,7 +17,7 @@ class Accounts:
     """The room of accounts; addresses are compared in lower case."""
 
     def __init__(self, store: "Store") -> None:
-        self._db, self._commits, self._store = store.reader, store.commits, store
+        self._db, self._commits, self._store, self._limits = store.reader, store.commits, store, store.limits
         self.version = 0
         """Changes with every credential: caches of verified logins hold it in their keys."""
 
@@ -56,6 +56,23 @@ class Accounts:
         await self._commits.do(
             lambda db, facts: db.execute("UPDATE account SET hidden = ? WHERE id = ?", (text, account))
         )
+
+    def usage(self, account: int) -> Usage:
+        """How much mail the account has, and how much it may have."""
+        messages, size, quota = self._db.execute(
+            "SELECT coalesce(sum(messages), 0), coalesce(sum(size), 0),"
+            " (SELECT quota FROM account WHERE id = ?) FROM mailbox WHERE account = ?",
+            (account, account),
+        ).fetchone()
+        return Usage(messages, self._limits.messages, size, self._limits.quota_bytes if quota is None else quota)
+
+    def check_room(self, account: int, messages: int, size: int) -> None:
+        """Raise LimitReached or OverQuota when so much more is more than the account may have."""
+        usage = self.usage(account)
+        if usage.messages + messages > usage.messages_limit:
+            raise LimitReached(f"an account holds at most {usage.messages_limit} messages")
+        if usage.size_limit and usage.size + size > usage.size_limit:
+            raise OverQuota("the account is full")
 
     async def set_quota(self, account: int, octets: int | None) -> None:
         """The octets of mail it may have; 0: no limit, None: as configured for all."""

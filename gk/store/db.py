@@ -22,8 +22,10 @@ from gk.store.accounts import Accounts
 from gk.store.directory import connect_reader, lock, prepare
 from gk.store.filer import Filer
 from gk.store.mailboxes import Mailboxes
+from gk.store.metadata import Metadata
 from gk.store.outgoing import Outgoing
 from gk.store.search.room import Search
+from gk.store.snapshots import Snapshots
 from gk.store.space import Space
 from gk.store.spool import SpoolFile
 from gk.store.values import (
@@ -57,7 +59,9 @@ class Store:
         self.reader = connect_reader(config.data)
         self.commits = Commits(config.data / "gk.db", self._publish, space.relieve)
         self.filer = Filer(config.data, lambda: connect_reader(config.data), self.commits, self._settled)
+        self.snapshots = Snapshots(self)
         self.mailboxes = Mailboxes(self)
+        self.metadata = Metadata(self)
         self.accounts = Accounts(self)
         self.outgoing = Outgoing(self)
         self.search = Search(config.data)
@@ -171,17 +175,17 @@ class Store:
         for fact in facts:
             match fact:
                 case Added(account=account, mailbox=mailbox, uids=uids):
-                    self.mailboxes.apply(fact)
+                    self.snapshots.apply(fact)
                     for uid in uids:
                         self.bus.publish(events.MessageDelivered(account, mailbox, uid))
                 case Flagged(account=account, mailbox=mailbox, uids=uids):
-                    self.mailboxes.apply(fact)
+                    self.snapshots.apply(fact)
                     self.bus.publish(events.FlagsChanged(account, mailbox, tuple(uids)))
                 case Expunged(account=account, mailbox=mailbox, uids=uids):
-                    self.mailboxes.apply(fact)
+                    self.snapshots.apply(fact)
                     self.bus.publish(events.MessagesExpunged(account, mailbox, tuple(uids)))
                 case Renamed(account=account, mailbox=mailbox):
-                    self.mailboxes.renamed(fact)
+                    self.snapshots.renamed(fact)
                     self.bus.publish(events.MailboxChanged(account, mailbox))
                 case Subscribed(account=account):
                     self.bus.publish(events.MailboxChanged(account, 0))
@@ -192,7 +196,7 @@ class Store:
                 case Filing(messages=messages, size=size):
                     self.space.backlog(messages, size)
                     self.filer.wake(messages)
-        self.mailboxes.announce(facts)
+        self.snapshots.announce(facts)
 
     def _settled(self, messages: int, size: int) -> None:
         self.space.backlog(-messages, -size)

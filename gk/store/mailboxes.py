@@ -1,35 +1,24 @@
 """Mailboxes and the messages in them. Reads are plain calls, writes return after their synced commit."""
 
-import asyncio
 import sqlite3
 import time
-from array import array
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
-from gk.errors import LimitReached, NoSuchMailbox, OverQuota
-from gk.store import entries, keywords, metadata, names, removal
+from gk.errors import NoSuchMailbox
+from gk.store import entries, names, removal
 from gk.store.chosen import chosen, joined, overlap, uid_ranges
 from gk.store.content import Content, Contents
-from gk.store.directory import connect_reader
 from gk.store.snapshot import Snapshot
 from gk.store.values import (
     DELIMITER,
-    Added,
     Arrival,
-    Expunged,
     Fact,
-    Filing,
-    Flagged,
     Flags,
     Mailbox,
-    Queued,
-    Renamed,
     Status,
-    Usage,
     When,
 )
 
@@ -44,10 +33,7 @@ Words = list[str]
 Rows = list[tuple[Any, ...]]
 FoundContents = list[Content | None]
 
-KEPT = 64  # snapshots without a session that stay for the next SELECT
-KEPT_MESSAGES = 2_000_000  # and the messages in them, 16 bytes each
 SLICE = 2000  # messages of one unit of EXPUNGE or STORE: what a delivery may have to wait for
-LOADED_IN_LOOP = 20_000  # messages of a mailbox read in the event loop (8 ms); a larger one in a thread
 
 COLUMNS = {
     "message": "e.message",
@@ -71,14 +57,6 @@ SMALL = 4096  # bytes of a row
 WIDE = frozenset({"envelope", "bodystructure", "parts", "header"})  # a stranger's mail decides how wide
 
 
-class _Loading:
-    """A large snapshot being read, and what was committed since that began."""
-
-    def __init__(self) -> None:
-        self.done = asyncio.Event()
-        self.facts: list[Added | Flagged | Expunged] = []
-
-
 class Mailboxes:
     """The room of mailboxes; everything in it is asked for with its account."""
 
@@ -86,10 +64,6 @@ class Mailboxes:
         self._db, self._commits, self._limits = store.reader, store.commits, store.limits
         self._store = store
         self._contents = Contents(store.data, store.reader, store.filer.round)
-        self._snapshots: OrderedDict[int, Snapshot] = OrderedDict()
-        self._loading: dict[int, _Loading] = {}
-        self._changed: set[int] = set()
-        self._watchers: dict[int, set[Callable[[Fact], None]]] = {}
 
     def begin(self) -> None:
         """Go on with what a stop interrupted."""
@@ -159,7 +133,7 @@ class Mailboxes:
         if row is None:
             raise NoSuchMailbox("the mailbox was deleted meanwhile")
         messages, unseen, deleted, size, recent, uidnext, uidvalidity, modseq = row
-        snapshot = self._snapshots.get(mailbox.id)
+        snapshot = self._store.snapshots.get(mailbox.id)
         first = recent if snapshot is None else max(recent, snapshot.recent_from)
         (count,) = self._db.execute(
             "SELECT count(*) FROM entry WHERE mailbox = ? AND uid >= ?", (mailbox.id, first)
@@ -205,129 +179,9 @@ class Mailboxes:
         name = names.canonical(name)
         await self._commits.do(lambda db, facts: names.subscribe(db, facts, account, name, on))
 
-    # --- snapshots ----------------------------------------------------------------------------------------------------
-
     async def open(self, mailbox: Mailbox) -> Snapshot:
         """The shared state of a mailbox; `close()` it when done. Raises NoSuchMailbox."""
-        while mailbox.id in self._loading:
-            await self._loading[mailbox.id].done.wait()
-        snapshot = self._snapshots.get(mailbox.id)
-        if snapshot is None:  # an empty one is false
-            snapshot = await self._load(mailbox)
-        self._snapshots.move_to_end(mailbox.id)
-        snapshot.users += 1
-        self._forget_some()
-        return snapshot
-
-    async def _load(self, mailbox: Mailbox) -> Snapshot:
-        row = self._db.execute(
-            "SELECT uidnext, modseq, recent, messages FROM mailbox WHERE id = ? AND account = ?",
-            (mailbox.id, mailbox.account),
-        ).fetchone()
-        if row is None:
-            raise NoSuchMailbox("the mailbox was deleted meanwhile")
-        uidnext, modseq, recent, messages = row
-        if messages <= LOADED_IN_LOOP:
-            columns = _columns(self._db, mailbox.id)
-            late: list[Added | Flagged | Expunged] = []
-        else:  # off the loop, by a connection of its own; what is committed meanwhile is applied after it
-            loading = self._loading[mailbox.id] = _Loading()
-            try:
-                (uidnext, modseq, recent, _), columns = await asyncio.to_thread(self._load_large, mailbox.id)
-            finally:
-                del self._loading[mailbox.id]
-                loading.done.set()
-            late = loading.facts
-        snapshot = Snapshot(
-            mailbox,
-            *columns,
-            uidnext=uidnext,
-            modseq=modseq,
-            recent_from=recent,
-            words_of=lambda value: keywords.words_of(self._db, value),
-        )
-        for fact in late:
-            snapshot.apply(fact)
-        self._snapshots[mailbox.id] = snapshot
-        return snapshot
-
-    def _load_large(
-        self, mailbox: int
-    ) -> tuple[tuple[int, int, int, int], "tuple[array[int], array[int], array[int]]"]:
-        db = connect_reader(self._store.data)
-        try:
-            db.execute("BEGIN")  # counters and rows of the same moment
-            row = db.execute(
-                "SELECT uidnext, modseq, recent, messages FROM mailbox WHERE id = ?", (mailbox,)
-            ).fetchone()
-            return row, _columns(db, mailbox)
-        finally:
-            db.close()
-
-    def _forget_some(self) -> None:
-        unused = [m for m, s in self._snapshots.items() if not s.users]
-        kept = sum(len(self._snapshots[m]) for m in unused)
-        for mailbox in unused:
-            if len(unused) <= KEPT and kept <= KEPT_MESSAGES:
-                break
-            kept -= len(self._snapshots.pop(mailbox))
-            unused = unused[1:]
-
-    def claim_recent(self, snapshot: Snapshot) -> int:
-        """The first \\Recent uid for a read-write session; later sessions are told of newer ones only."""
-        first, snapshot.recent_from = snapshot.recent_from, snapshot.uidnext
-        return first
-
-    async def save_recent(self, snapshot: Snapshot) -> None:
-        """Remember over a restart which messages sessions were told of."""
-        mailbox, recent = snapshot.mailbox.id, snapshot.recent_from
-        await self._commits.do(
-            lambda db, facts: db.execute(
-                "UPDATE mailbox SET recent = ? WHERE id = ? AND recent < ?", (recent, mailbox, recent)
-            )
-        )
-
-    def apply(self, fact: Added | Flagged | Expunged) -> None:
-        """A committed change: keep the snapshot in step."""
-        if fact.mailbox in self._loading:
-            self._loading[fact.mailbox].facts.append(fact)
-        snapshot = self._snapshots.get(fact.mailbox)
-        if snapshot is not None:
-            snapshot.apply(fact)
-            self._changed.add(fact.mailbox)
-
-    def renamed(self, fact: Renamed) -> None:
-        snapshot = self._snapshots.get(fact.mailbox)
-        if snapshot is not None and fact.deleted:
-            snapshot.mark_deleted()
-            self._changed.add(fact.mailbox)
-
-    def watch(self, account: int, heard: Callable[[Fact], None]) -> Callable[[], None]:
-        """Call `heard` with every committed change of an account's mailboxes; return what ends that."""
-        watchers = self._watchers.setdefault(account, set())
-        watchers.add(heard)
-
-        def end() -> None:
-            watchers.discard(heard)
-            if not watchers:
-                self._watchers.pop(account, None)
-
-        return end
-
-    def announce(self, facts: Sequence[Fact] = ()) -> None:
-        """Tell who watches an account, and wake the sessions of every mailbox that changed, once each."""
-        if self._watchers:
-            for fact in facts:
-                if not isinstance(fact, Queued | Filing):
-                    for heard in list(self._watchers.get(fact.account, ())):
-                        heard(fact)
-        changed, self._changed = self._changed, set()
-        for mailbox in changed:
-            snapshot = self._snapshots.get(mailbox)
-            if snapshot is not None:
-                snapshot.announce()
-                if snapshot.deleted:
-                    del self._snapshots[mailbox]
+        return await self._store.snapshots.open(mailbox)
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
@@ -398,7 +252,7 @@ class Mailboxes:
 
     async def append(self, mailbox: Mailbox, arrivals: Sequence[tuple[Arrival, Flags, When | int | None]]) -> Uids:
         """Add messages with their flags and internal dates (an int: in UTC; None: now); their uids."""
-        self.check_room(mailbox.account, len(arrivals), sum(a.size for a, _, _ in arrivals))
+        self._store.accounts.check_room(mailbox.account, len(arrivals), sum(a.size for a, _, _ in arrivals))
         await self._store.space.room()
         now = int(time.time())
         dated = [(a, f, d if isinstance(d, When) else When(now if d is None else d)) for a, f, d in arrivals]
@@ -453,23 +307,6 @@ class Mailboxes:
             gone += await self._commits.do(partial(_remove, mailbox.id, part))
         return gone
 
-    def usage(self, account: int) -> Usage:
-        """How much mail the account has, and how much it may have."""
-        messages, size, quota = self._db.execute(
-            "SELECT coalesce(sum(messages), 0), coalesce(sum(size), 0),"
-            " (SELECT quota FROM account WHERE id = ?) FROM mailbox WHERE account = ?",
-            (account, account),
-        ).fetchone()
-        return Usage(messages, self._limits.messages, size, self._limits.quota_bytes if quota is None else quota)
-
-    def check_room(self, account: int, messages: int, size: int) -> None:
-        """Raise LimitReached or OverQuota when so much more is more than the account may have."""
-        usage = self.usage(account)
-        if usage.messages + messages > usage.messages_limit:
-            raise LimitReached(f"an account holds at most {usage.messages_limit} messages")
-        if usage.size_limit and usage.size + size > usage.size_limit:
-            raise OverQuota("the account is full")
-
     def _check_copy(self, source: Mailbox, uids: Sequence[int], target: Mailbox) -> None:
         """The same for messages that are to be copied."""
         condition, values = chosen(uids)
@@ -478,36 +315,12 @@ class Mailboxes:
             f" WHERE e.mailbox = ? AND e.{condition}",
             (source.id, *values),
         ).fetchone()
-        self.check_room(target.account, len(uids), size)
-
-    # --- metadata -----------------------------------------------------------------------------------------------------
-
-    def metadata(self, account: int, mailbox: Mailbox | None) -> dict[str, bytes]:
-        """The entries of a mailbox, or of the account itself, by their folded names."""
-        return dict(
-            self._db.execute(
-                "SELECT entry, content FROM metadata WHERE account = ? AND mailbox = ?",
-                (account, mailbox.id if mailbox else 0),
-            ).fetchall()
-        )
-
-    async def set_metadata(self, account: int, mailbox: Mailbox | None, changes: "dict[str, bytes | None]") -> None:
-        """Set entries, or remove those set to None; all or none. Raises LimitReached."""
-        box = mailbox.id if mailbox else 0
-        await self._commits.do(lambda db, facts: metadata.change(db, facts, account, box, changes))
+        self._store.accounts.check_room(target.account, len(uids), size)
 
 
 def _text(name: str) -> str:
     """Lone surrogates cannot be stored, so no mailbox has them."""
     return name.encode("utf-8", "replace").decode()
-
-
-def _columns(db: sqlite3.Connection, mailbox: int) -> "tuple[array[int], array[int], array[int]]":
-    rows = db.execute("SELECT uid, flags, modseq FROM entry WHERE mailbox = ? ORDER BY uid", (mailbox,)).fetchall()
-    if not rows:
-        return array("I"), array("I"), array("Q")
-    uids, flags, modseqs = zip(*rows, strict=True)
-    return array("I", uids), array("I", flags), array("Q", modseqs)
 
 
 def _remove(mailbox: int, uids: Sequence[int], db: sqlite3.Connection, facts: list[Fact]) -> Uids:

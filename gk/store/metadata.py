@@ -1,16 +1,41 @@
-"""Units of work on metadata (RFC 5464): named values on a mailbox, or on an account."""
+"""Metadata (RFC 5464): named values on a mailbox, or on an account."""
 
 import sqlite3
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from gk.errors import LimitReached, NoSuchMailbox
-from gk.store.values import Annotated, Fact
+from gk.store.values import Annotated, Fact, Mailbox
+
+if TYPE_CHECKING:
+    from gk.store.db import Store
 
 ENTRIES = 200  # of one mailbox, or of an account
 OCTETS = 1 << 20  # of all their values together
 
 
-def change(
+class Metadata:
+    """The room of metadata; entries are named by their folded names."""
+
+    def __init__(self, store: "Store") -> None:
+        self._db, self._commits = store.reader, store.commits
+
+    def of(self, account: int, mailbox: Mailbox | None) -> dict[str, bytes]:
+        """The entries of a mailbox, or of the account itself."""
+        return dict(
+            self._db.execute(
+                "SELECT entry, content FROM metadata WHERE account = ? AND mailbox = ?",
+                (account, mailbox.id if mailbox else 0),
+            ).fetchall()
+        )
+
+    async def change(self, account: int, mailbox: Mailbox | None, changes: Mapping[str, bytes | None]) -> None:
+        """Set entries, or remove those set to None; all or none. Raises LimitReached, NoSuchMailbox."""
+        box = mailbox.id if mailbox else 0
+        await self._commits.do(lambda db, facts: _change(db, facts, account, box, changes))
+
+
+def _change(
     db: sqlite3.Connection, facts: list[Fact], account: int, mailbox: int, changes: Mapping[str, bytes | None]
 ) -> None:
     """Set entries, remove those set to None."""

@@ -275,7 +275,8 @@ def _adopt(db: sqlite3.Connection, account: Account, mailbox: int, path: Path, s
     letters = path.name.rpartition(":2,")[2] if ":2," in path.name else ""
     system, _ = maildir.parse_letters("".join(c for c in letters if c.isupper()), {})
     arrival = Arrival(len(content), zlib.crc32(content), parse(content), content)
-    entries.append(db, [], mailbox, account.id, [(arrival, Flags(system), When(int(path.stat().st_mtime)))], KEYWORD_LIMIT)
+    date = When(int(path.stat().st_mtime))
+    entries.append(db, [], mailbox, account.id, [(arrival, Flags(system), date)], KEYWORD_LIMIT)
     summary.taken_in.append(path)
 
 

@@ -243,7 +243,7 @@ async def test_a_mailbox_is_shared_by_its_sessions_and_follows_every_change(tmp_
 async def test_a_large_mailbox_is_loaded_off_the_loop_without_missing_a_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gk.store.mailboxes.LOADED_IN_LOOP", 10)
+    monkeypatch.setattr("gk.store.snapshots.LOADED_IN_LOOP", 10)
     async with opened(tmp_path) as store:
         arrivals = [(await store.prepare(message(i)), Flags(), None) for i in range(50)]
         await store.mailboxes.append(box(store), arrivals)

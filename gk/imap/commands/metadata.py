@@ -45,7 +45,7 @@ async def get_metadata(c: Conversation, args: Cursor) -> Reply:
             args.position = mark
     names = args.listed(lambda: _entry(args), ENTRIES) if args.at(b"(") else [_entry(args)]
     args.end()
-    kept = c.store.mailboxes.metadata(c.account.id, box)
+    kept = c.store.metadata.of(c.account.id, box)
     told: list[bytes] = []
     longest = 0
     for name in dict.fromkeys(names):
@@ -86,7 +86,7 @@ async def set_metadata(c: Conversation, args: Cursor) -> Reply:
     if box is None and any(name.startswith("/shared/") for name in changes):
         return no("what all users share is not for one of them to write", "NOPERM")
     try:
-        await c.store.mailboxes.set_metadata(c.account.id, box, changes)
+        await c.store.metadata.change(c.account.id, box, changes)
     except LimitReached as error:
         return no(str(error), "METADATA TOOMANY")
     return ok("kept")

@@ -51,6 +51,6 @@ async def set_quota(c: Conversation, args: Cursor) -> Reply:
 
 
 def _quota(c: Conversation) -> bytes:
-    usage = c.store.mailboxes.usage(c.account.id)
+    usage = c.store.accounts.usage(c.account.id)
     storage = b"STORAGE %d %d " % (-(-usage.size // KIB), usage.size_limit // KIB) if usage.size_limit else b""
     return b'* QUOTA "" (%bMESSAGE %d %d)\r\n' % (storage, usage.messages, usage.messages_limit)
