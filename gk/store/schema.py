@@ -100,6 +100,7 @@ ALTER TABLE mailbox ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;  -- `expung
 UPDATE mailbox SET forgotten = modseq;
 ALTER TABLE account ADD COLUMN quota INTEGER;    -- octets; NULL: the configured one
 ALTER TABLE account ADD COLUMN hidden TEXT NOT NULL DEFAULT '';  -- IMAP capabilities not offered to it, blanks between
+CREATE INDEX entry_deleted ON entry (mailbox, uid) WHERE flags & 8;  -- what EXPUNGE looks for
 CREATE TABLE expunged (
     mailbox INTEGER NOT NULL, modseq INTEGER NOT NULL, uids TEXT NOT NULL, PRIMARY KEY (mailbox, modseq)
 ) WITHOUT ROWID;
