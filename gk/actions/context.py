@@ -1,6 +1,6 @@
 """Who acts, and the rooms an action may use."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from gk.accounts.aliases import Directory
@@ -12,6 +12,29 @@ def _silent(done: int, total: int) -> None:
     """Nobody looks at the progress."""
 
 
+async def _nothing(length: int) -> bytes:
+    """Nothing was attached."""
+    return b""
+
+
+async def _away(content: bytes) -> None:
+    """Nobody takes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """Bytes beside the arguments and the result, which need not be in memory as a whole.
+
+    `take(n)` returns up to n bytes of what the caller attached, b"" at its end; `give` hands bytes to the caller.
+    """
+
+    take: Callable[[int], Awaitable[bytes]] = field(default=_nothing)
+    give: Callable[[bytes], Awaitable[None]] = field(default=_away)
+
+
+NOTHING = Attached()
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """One call of an action. `scopes` is what its caller may do; `progress(done, total)` shows long work."""
@@ -21,6 +44,7 @@ class Context:
     passwords: Passwords
     scopes: frozenset[str]
     progress: Callable[[int, int], None] = field(default=_silent)
+    attached: Attached = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,5 +55,10 @@ class Rooms:
     directory: Directory
     passwords: Passwords
 
-    def context(self, scopes: frozenset[str], progress: Callable[[int, int], None] = _silent) -> Context:
-        return Context(self.store, self.directory, self.passwords, scopes, progress)
+    def context(
+        self,
+        scopes: frozenset[str],
+        progress: Callable[[int, int], None] = _silent,
+        attached: Attached = NOTHING,
+    ) -> Context:
+        return Context(self.store, self.directory, self.passwords, scopes, progress, attached)

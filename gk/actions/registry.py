@@ -6,6 +6,7 @@
 import dataclasses
 import functools
 import inspect
+import types
 import typing
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -91,7 +92,8 @@ def _fits(hint: Any, value: Any) -> bool:
         return False  # more than the database counts to
     if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
         return False  # no Unicode text, RFC 8259 §8.2
-    return any(type(value) is kind for kind in typing.get_args(hint) or (hint,))
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    return any(type(value) is (typing.get_origin(kind) or kind) for kind in kinds)  # what lists hold the action checks
 
 
 def plain(value: Any) -> Any:

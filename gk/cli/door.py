@@ -67,12 +67,15 @@ class Bar:
     def __enter__(self) -> Self:
         return self
 
-    def show(self, done: int, total: int) -> None:
+    def show(self, done: int, total: int, label: str = "") -> None:
+        """So much of so much; `label` says it in other words."""
         if not sys.stderr.isatty():
             return
         if self._bar is None:
             self._bar = click.progressbar(length=total, label=self._label, file=sys.stderr)
             self._bar.__enter__()
+        if label:
+            self._bar.label = f"{self._label}: {label}"
         self._bar.update(done - self._done)
         self._done = done
 

@@ -26,6 +26,8 @@ VERBS = {  # verb → its line of help, so that `gk --help` loads none of them
     "status": "Is the server well? Its metrics.",
     "verify": "Compare the index with the message files.",
     "reindex": "Rebuild the index from the message files.",
+    "import": "Take in mail from a Maildir, mbox files or an IMAP account.",
+    "export": "Write mail to a Maildir, mbox files or an IMAP account.",
     "completion": "Print the shell's completion script.",
 }
 

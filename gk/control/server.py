@@ -1,4 +1,7 @@
-"""JSON lines over a Unix socket: `{"action", "arguments"}` in, `{"progress"}` and `{"result"}` or `{"error"}` out."""
+"""JSON lines over a Unix socket: `{"action", "arguments"}` in, `{"progress"}` and `{"result"}` or `{"error"}` out.
+
+`"attached": n` in a request says that n bytes follow its line; a line `{"content": n}` of an answer, too.
+"""
 
 import asyncio
 import json
@@ -10,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gk.actions import registry
-from gk.actions.context import Rooms
+from gk.actions.context import Attached, Context, Rooms
 from gk.errors import ConfigError, GkError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -19,6 +22,34 @@ LINE = 1 << 20  # bytes of a request
 AT_ONCE = 16  # connections
 WAIT = 60.0  # seconds for a request to arrive, or an answer to be taken
 SCOPES = frozenset({"admin"})
+PIECE = 64 << 10  # bytes of an attachment read at once
+
+
+class _Gone(Exception):
+    """Whoever asked is not there any more."""
+
+
+class _Attachment:
+    """What follows a request, read as far as its length."""
+
+    def __init__(self, reader: asyncio.StreamReader, length: int) -> None:
+        self._reader, self._left = reader, length
+
+    async def take(self, length: int) -> bytes:
+        try:
+            async with asyncio.timeout(WAIT):
+                piece = await self._reader.read(min(length, self._left))
+        except OSError:
+            raise _Gone from None
+        if not piece and length and self._left:
+            raise _Gone
+        self._left -= len(piece)
+        return piece
+
+    async def rest(self) -> None:
+        """Read what the action did not: what is left unread would take the answer with it."""
+        while self._left:
+            await self.take(PIECE)
 
 
 class ControlServer:
@@ -88,10 +119,34 @@ class ControlServer:
         try:
             request = json.loads(line)
             name, arguments = str(request["action"]), dict(request.get("arguments", {}))
+            length = request.get("attached", 0)
+            if type(length) is not int or length < 0:
+                raise ValueError("a length")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return _error("refused", "not a request")
+        attachment = _Attachment(reader, length)
+
+        async def give(content: bytes) -> None:
+            try:
+                writer.write(json.dumps({"content": len(content)}).encode() + b"\n" + content)
+                async with asyncio.timeout(WAIT):
+                    await writer.drain()
+            except OSError:
+                raise _Gone from None
+
+        context = self._rooms.context(SCOPES, progress, Attached(attachment.take, give))
         try:
-            return {"result": await registry.run(name, arguments, self._rooms.context(SCOPES, progress))}
+            answer = await self._run(name, arguments, context)
+            await attachment.rest()
+        except _Gone:
+            return None
+        return answer
+
+    async def _run(self, name: str, arguments: dict[str, Any], context: Context) -> dict[str, Any]:
+        try:
+            return {"result": await registry.run(name, arguments, context)}
+        except _Gone:
+            raise
         except ConfigError as error:
             return _error("config", str(error))
         except Unavailable as error:

@@ -143,8 +143,8 @@ class Mailboxes:
     def deleted_size(self, mailbox: Mailbox) -> int:
         """Octets of the messages that are \\Deleted."""
         (size,) = self._db.execute(
-            "SELECT coalesce(sum(m.size), 0) FROM entry e JOIN message m ON m.id = e.message"
-            " WHERE e.mailbox = ? AND e.flags & 8",
+            "SELECT coalesce(sum(m.size), 0) FROM entry e INDEXED BY entry_deleted"
+            " JOIN message m ON m.id = e.message WHERE e.mailbox = ? AND e.flags & 8",
             (mailbox.id,),
         ).fetchone()
         return int(size)
@@ -299,7 +299,10 @@ class Mailboxes:
     async def expunge(self, mailbox: Mailbox, uids: Sequence[int] | None) -> Uids:
         """Remove messages that are \\Deleted, all or those of `uids`; the uids that went."""
         if uids is None:
-            rows = self._db.execute("SELECT uid FROM entry WHERE mailbox = ? AND flags & 8 ORDER BY uid", (mailbox.id,))
+            rows = self._db.execute(
+                "SELECT uid FROM entry INDEXED BY entry_deleted WHERE mailbox = ? AND flags & 8 ORDER BY uid",
+                (mailbox.id,),
+            )
             uids = [uid for (uid,) in rows]
         gone: Uids = []
         for start in range(0, len(uids), SLICE):

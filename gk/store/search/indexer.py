@@ -91,7 +91,8 @@ class Indexer:
         assert child is not None and child.stdin is not None
         child.stdin.close()
         try:
-            await asyncio.wait_for(child.wait(), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                await child.wait()
         except TimeoutError:
             log.warning("event=search_child_killed")
         finally:

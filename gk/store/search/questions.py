@@ -25,6 +25,9 @@ KEYS = ("sent", "subject", "reply", "from", "to", "cc", "display_from", "display
 HEADERS = 200  # headers read at once for messages that are not indexed
 EXACT, BEGUN, SUBJECT = 1.0, 0.4, 1.0  # what a word found, a word begun with it and one in the subject count
 
+# The entries of a mailbox with the message of a document; left to itself SQLite may read the whole mailbox each time.
+ENTRY = f"CROSS JOIN entry e INDEXED BY entry_message ON e.mailbox = ? AND e.message = {MESSAGE} &"
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -57,9 +60,8 @@ def find(db: sqlite3.Connection, mailbox: Mailbox, text: str, where: Where) -> F
     else:
         cut, hits = BODY_CUT | HEAD_CUT, _anywhere(db, mailbox, needle)
     rows = db.execute(
-        "SELECT e.uid FROM s.document d CROSS JOIN entry e ON e.message = d.id & ? AND e.mailbox = ?"
-        " WHERE d.id BETWEEN ? AND ? AND d.cut <> 0 AND d.cut & ?",
-        (MESSAGE, mailbox.id, first, last, cut),
+        f"SELECT e.uid FROM s.document d {ENTRY} d.id WHERE d.id BETWEEN ? AND ? AND d.cut <> 0 AND d.cut & ?",
+        (mailbox.id, first, last, cut),
     )
     fresh.update(uid for (uid,) in rows)
     if where == "header":
@@ -91,10 +93,10 @@ def _in_field(db: sqlite3.Connection, mailbox: Mailbox, needle: str, field: str)
         )
     else:
         rows = db.execute(
-            f"SELECT e.uid FROM s.head g CROSS JOIN s.field f ON f.id = g.rowid"
-            " CROSS JOIN entry e ON e.message = g.rowid & ? AND e.mailbox = ?"
+            "SELECT e.uid FROM s.head g CROSS JOIN s.field f ON f.id = g.rowid"
+            f" {ENTRY} g.rowid"
             f' WHERE g.head MATCH ? AND g.rowid BETWEEN ? AND ? AND instr(f."{field}", ?)',
-            (MESSAGE, mailbox.id, grams.match(needle), first, last, octets),
+            (mailbox.id, grams.match(needle), first, last, octets),
         )
     return {uid for (uid,) in rows}
 
@@ -109,10 +111,10 @@ def _in_text(db: sqlite3.Connection, mailbox: Mailbox, needle: str, table: str, 
         )
     else:
         rows = db.execute(
-            f"SELECT e.uid, d.{table} FROM s.{table} g CROSS JOIN entry e ON e.message = g.rowid & ? AND e.mailbox = ?"
+            f"SELECT e.uid, d.{table} FROM s.{table} g {ENTRY} g.rowid"
             " CROSS JOIN s.document d ON d.id = g.rowid"
             f" WHERE g.{table} MATCH ? AND g.rowid BETWEEN ? AND ?",
-            (MESSAGE, mailbox.id, grams.match(needle), first, last),
+            (mailbox.id, grams.match(needle), first, last),
         )
     return {uid for uid, packed in rows if uid not in but and needle in grams.unpack(packed)}
 
@@ -158,10 +160,10 @@ def _score(db: sqlite3.Connection, mailbox: Mailbox, word: str, scores: "default
     for question, gain in ((grams.quoted(word) + "*", BEGUN), (grams.quoted(word), EXACT)):
         try:
             rows = db.execute(
-                "SELECT e.uid, instr(f.subject, ?) FROM s.word w CROSS JOIN entry e ON e.message = w.rowid & ?"
-                " AND e.mailbox = ? CROSS JOIN s.field f ON f.id = w.rowid"
+                f"SELECT e.uid, instr(f.subject, ?) FROM s.word w {ENTRY} w.rowid"
+                " CROSS JOIN s.field f ON f.id = w.rowid"
                 " WHERE w.word MATCH ? AND w.rowid BETWEEN ? AND ?",
-                (word.encode(), MESSAGE, mailbox.id, question, first, last),
+                (word.encode(), mailbox.id, question, first, last),
             ).fetchall()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorname != "SQLITE_ERROR":
