@@ -8,6 +8,7 @@ name. A `remove` waits while any unplaced row needs the same content.
 """
 
 import asyncio
+import contextlib
 import errno
 import json
 import logging
@@ -93,7 +94,8 @@ class Filer:
         """Wait for the end of the round in hand: a file may be between two names until then."""
         if not self.idle.is_set():
             self._hurry.set()
-            await asyncio.wait_for(self._round_done.wait(), PAUSE)
+            async with asyncio.timeout(PAUSE):
+                await self._round_done.wait()
 
     async def rest(self) -> None:
         """Wait until nothing is left to file, without gathering first."""
@@ -113,10 +115,9 @@ class Filer:
             while True:
                 await self._wake.wait()
                 if not self._resting:
-                    try:
-                        await asyncio.wait_for(self._hurry.wait(), GATHER)
-                    except TimeoutError:
-                        pass
+                    with contextlib.suppress(TimeoutError):  # not wait_for, which can lose a cancellation until 3.12
+                        async with asyncio.timeout(GATHER):
+                            await self._hurry.wait()
                 self._hurry.clear()
                 self._wake.clear()
                 self._waiting = 0

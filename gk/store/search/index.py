@@ -76,8 +76,8 @@ class Index:
     def _add(self, number: int, text: Indexed) -> None:
         execute = self._db.execute
         execute(
-            "INSERT INTO document (id, cut, preview, head, body, extra) VALUES (?, ?, ?, ?, ?, ?)",
-            (number, text.cut, text.preview, pack(text.head), pack(text.body), pack(text.extra)),
+            "INSERT INTO document (id, cut, preview, head, body) VALUES (?, ?, ?, ?, ?)",
+            (number, text.cut, text.preview, pack(text.head), pack(text.body)),
         )
         execute(
             "INSERT INTO field VALUES (?, ?, ?, ?, ?, ?)",
@@ -89,20 +89,20 @@ class Index:
             (number, keys.sent, keys.reply, keys.subject, keys.sender, keys.to, keys.cc, keys.display_from,
              keys.display_to, keys.message_id, b"\n".join(keys.references)),
         )  # fmt: skip
-        for name, content in _full_text(text.head, text.body, text.extra, text.fields):
+        for name, content in _full_text(text.head, text.body, text.fields):
             execute(f"INSERT INTO {name} (rowid, text) VALUES (?, ?)", (number, content))
 
     def _forget(self, dropped: Sequence[tuple[int, int]]) -> None:
         execute = self._db.execute
         for account, message in dropped:
             number = schema.document(account, message)
-            row = execute("SELECT head, body, extra FROM document WHERE id = ?", (number,)).fetchone()
+            row = execute("SELECT head, body FROM document WHERE id = ?", (number,)).fetchone()
             if row is None:
                 continue  # it went before its turn came
             raw = execute('SELECT subject, "from", "to", cc, bcc FROM field WHERE id = ?', (number,)).fetchone()
             fields = tuple(value.decode("utf-8", "surrogatepass") for value in raw)
-            head, body, extra = map(unpack, row)
-            for name, content in _full_text(head, body, extra, fields):
+            head, body = map(unpack, row)
+            for name, content in _full_text(head, body, fields):
                 execute(f"INSERT INTO {name} ({name}, rowid, text) VALUES ('delete', ?, ?)", (number, content))
             for table in ("document", "field", "key"):
                 execute(f"DELETE FROM {table} WHERE id = ?", (number,))
@@ -114,9 +114,9 @@ class Index:
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _full_text(head: str, body: str, extra: str, fields: tuple[str, ...]) -> list[tuple[str, str]]:
+def _full_text(head: str, body: str, fields: tuple[str, ...]) -> list[tuple[str, str]]:
     """What the three FTS5 tables hold of a document; a pure function of what is stored of it."""
-    words = "\n".join([*(value.replace(SEPARATOR, "\n") for value in fields), body, extra])
+    words = "\n".join([*(value.replace(SEPARATOR, "\n") for value in fields), body])
     return [("head", fit(head)), ("body", fit(body)), ("word", fit(words))]
 
 

@@ -31,12 +31,11 @@ class Indexed:
     """The folded texts of a message, what is compared of it, and its preview.
 
     `cut` says what is not kept whole: such a message is a hit where the needle is in what is kept, else unsure.
-    `extra` is what only the words table knows: the text of attachments.
+    The texts of attached documents stand behind the body, though no scan sees them.
     """
 
     head: str
     body: str
-    extra: str
     cut: int
     fields: tuple[str, ...]
     keys: SortKeys
@@ -45,7 +44,7 @@ class Indexed:
 
 def unreadable(header: bytes) -> Indexed:
     """What stands for a message whose content cannot be had: always unsure, never a hit."""
-    return Indexed("", "", "", BODY_CUT | HEAD_CUT, ("",) * len(FIELDS), sort_keys(header), "")
+    return Indexed("", "", BODY_CUT | HEAD_CUT, ("",) * len(FIELDS), sort_keys(header), "")
 
 
 def indexed(raw: Sliced, parts: bytes, header: bytes, extract: Extract) -> Indexed:
@@ -55,8 +54,9 @@ def indexed(raw: Sliced, parts: bytes, header: bytes, extract: Extract) -> Index
     body, body_cut = _folded(texts(raw, tree, body=True, header=False))
     fields, fields_cut = _fields(header, head)
     cut = body_cut * BODY_CUT | (head_cut or fields_cut or _ODD_NAME.search(header) is not None) * HEAD_CUT
-    extra = fold(extract(raw, tree))
-    return Indexed(head, body, extra, cut, fields, sort_keys(header), preview(raw, tree))
+    if documents := extract(raw, tree):
+        body += "\n" + fold(documents)
+    return Indexed(head, body, cut, fields, sort_keys(header), preview(raw, tree))
 
 
 def _folded(pieces: Iterable[str]) -> tuple[str, bool]:

@@ -24,7 +24,7 @@ _TABLES = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE document (
     id INTEGER PRIMARY KEY, cut INTEGER NOT NULL, preview TEXT NOT NULL,
-    head BLOB NOT NULL, body BLOB NOT NULL, extra BLOB NOT NULL
+    head BLOB NOT NULL, body BLOB NOT NULL
 );
 CREATE INDEX document_cut ON document (id) WHERE cut <> 0;
 CREATE TABLE field (
