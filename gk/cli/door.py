@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ from gk.errors import InUse
 from gk.log import escape
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON.")
+PACE = 0.1  # seconds between two drawings of a bar
 from_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 
 
@@ -63,14 +65,17 @@ class Bar:
         self._label = label
         self._bar: Any = None
         self._done = 0
+        self._drawn = 0.0
 
     def __enter__(self) -> Self:
         return self
 
     def show(self, done: int, total: int, label: str = "") -> None:
         """So much of so much; `label` says it in other words."""
-        if not sys.stderr.isatty():
+        now = time.monotonic()
+        if not sys.stderr.isatty() or (done < total and now - self._drawn < PACE):
             return
+        self._drawn = now
         if self._bar is None:
             self._bar = click.progressbar(length=total, label=self._label, file=sys.stderr)
             self._bar.__enter__()

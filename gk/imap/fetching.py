@@ -65,6 +65,9 @@ class Fetching:
 
     async def run(self, numbers: Sequence[int]) -> None:
         """Answer for these messages."""
+        if self._items == [b"UID"] and self._from_contents is None:
+            await self._run_uids(numbers)
+            return
         most = ROW_SLICE if self._columns else ARRAY_SLICE
         start = 0
         seen: frozenset[int] = frozenset()
@@ -84,6 +87,14 @@ class Fetching:
                 self.undecodable |= self._from_contents.undecodable
             else:
                 self._c.tell(self._lines(part, rows, made, seen))
+            await self._c.flush()
+
+    async def _run_uids(self, numbers: Sequence[int]) -> None:
+        """Nothing but uids: the view has them even of messages that went meanwhile (RFC 2180 §4.1.1)."""
+        template = self._template + END
+        for start in range(0, len(numbers), ARRAY_SLICE):
+            part = numbers[start : start + ARRAY_SLICE]
+            self._c.tell(b"".join([template % pair for pair in zip(part, self._view.uids(part), strict=True)]))
             await self._c.flush()
 
     async def _see(self, part: Slice) -> frozenset[int]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from gk.imap.header_fields import finder
 from gk.imap.search_keys import Aged, Dated, Identified, InContent, InHeader, Order, Saved, Sized
-from gk.message import table
+from gk.message import addressed, table
 from gk.message.date import parse_date
 from gk.message.searched import Sliced, header_text, texts
 from gk.message.text import fold
@@ -81,6 +81,7 @@ def _in_header(key: InHeader) -> Test:
     needle = fold(key.text)
     find = finder(frozenset({key.field}))
     plain = needle.encode() if needle.isascii() and not any(c.isspace() for c in needle) else b""
+    of_addresses = key.field in addressed.FIELDS
 
     def test(head: bytes) -> bool:
         for field in find(b"\n" + head):
@@ -89,6 +90,8 @@ def _in_header(key: InHeader) -> Test:
                 if plain in value.lower():
                     return True
             elif needle in fold(header_text(value)):
+                return True
+            if of_addresses and (more := addressed.addressed(value)) and needle in fold(more):
                 return True
         return False
 

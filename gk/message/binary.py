@@ -1,5 +1,6 @@
 """The content of a part without its transfer encoding, in pieces (RFC 3516 section 4.2, RFC 2045 section 6)."""
 
+import re
 from binascii import Error, a2b_base64, a2b_qp
 from collections.abc import Iterator
 
@@ -7,6 +8,8 @@ from gk.message.part import Part
 from gk.message.searched import Sliced, slices
 
 _BLANK = b" \t\r\n"
+_TRAILING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")  # begins where blanks begin: linear
+LINE = 998  # octets of a line, RFC 5322 section 2.1.1
 _IDENTITY = frozenset({b"", b"7bit", b"8bit", b"binary"})
 
 
@@ -22,8 +25,20 @@ def decoded(raw: Sliced, part: Part) -> Iterator[bytes]:
     if encoding == b"base64":
         return _base64(slices(raw, part))
     if encoding == b"quoted-printable":
-        return map(a2b_qp, slices(raw, part))
+        return _quoted_printable(slices(raw, part))
     raise BadEncoding("a transfer encoding that is not known")
+
+
+def _quoted_printable(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Blanks at the end of a line were added on the way (RFC 2045 section 6.7, rule 3)."""
+    kept = b""  # blanks at the end of the piece, perhaps of a line
+    for piece in pieces:
+        data = kept + piece
+        text = data.rstrip(b" \t")
+        if len(data) - len(text) > LINE:  # no line of mail
+            text = data
+        kept = data[len(text) :]
+        yield a2b_qp(_TRAILING.sub(b"", text))
 
 
 def _base64(pieces: Iterator[bytes]) -> Iterator[bytes]:

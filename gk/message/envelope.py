@@ -60,8 +60,9 @@ _remembered = lru_cache(maxsize=1024)(_render)
 
 def _address(mailbox: Mailbox) -> bytes:
     # A NIL host would announce a group (RFC 3501 section 7.4.2), so what is missing is named, as Dovecot does.
-    return b"(%b NIL %b %b)" % (
+    return b"(%b %b %b %b)" % (
         quote(mailbox.name),
+        quote(mailbox.route),
         quote(mailbox.local or b"MISSING_MAILBOX"),
         quote(mailbox.domain or b"MISSING_DOMAIN"),
     )

@@ -29,11 +29,15 @@ _IN_COMMENT = re.compile(rb"[^()\\]++|\\.|[()\\]", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """One address of a header, unquoted bytes as sent; `domain` is None where there was none."""
+    """One address of a header, unquoted bytes as sent; `domain` is None where there was none.
+
+    `route` is what RFC 5322 section 4.4 still lets stand before it, `@a,@b` of `<@a,@b:u@d>`.
+    """
 
     name: bytes | None
     local: bytes
     domain: bytes | None
+    route: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,7 @@ class _Reader:
         """Begin the next address."""
         self.phrase: list[bytes] = []  # words and blanks before `<` or `@`
         self.name = b""
+        self.route: list[bytes] = []  # hosts
         self.local: list[bytes] | None = None
         self.domain: list[bytes] | None = None
         self.comment: bytes | None = None
@@ -115,8 +120,8 @@ class _Reader:
             case b"(":
                 self.skip_comment()
             case b",":
-                if self.in_route():
-                    self.domain = None  # `<@a,@b:u@d>`: the next host of the route follows
+                if self.in_route():  # `<@a,@b:u@d>`: the next host of the route follows
+                    self.end_host()
                 else:
                     self.flush()
             case b";":
@@ -151,6 +156,11 @@ class _Reader:
     def in_route(self) -> bool:
         """Whether an obsolete source route is being read (RFC 5322 section 4.4)."""
         return self.angle and not self.closed and self.local is None and self.domain is not None
+
+    def end_host(self) -> None:
+        """One host of a source route was read."""
+        self.route.append(b"@" + b"".join(self.domain or ()))
+        self.domain = None
 
     def word(self, token: bytes) -> None:
         """A word, a quoted string, a domain literal, a blank or a stray byte."""
@@ -205,7 +215,7 @@ class _Reader:
     def colon(self) -> None:
         """The end of a source route or of a group's name."""
         if self.in_route():
-            self.domain = None
+            self.end_host()
         elif not self.angle and self.domain is None and self.group is None:
             name = text(self.phrase)
             self.clear()
@@ -219,7 +229,7 @@ class _Reader:
         domain = b"".join(self.domain) if self.domain else None
         name = self.name
         if name or local or domain:
-            mailbox = Mailbox(name or self.comment, local, domain)
+            mailbox = Mailbox(name or self.comment, local, domain, b",".join(self.route) or None)
             self.count += 1
             if self.group is None:
                 self.found.append(mailbox)

@@ -25,7 +25,11 @@ def one(value: bytes) -> Mailbox:
         (b"Bob (a comment) <bob(his)@example.com>", Mailbox(b"Bob", b"bob", b"example.com")),
         (b"bob@example.com ((nested) comment)", Mailbox(b"(nested) comment", b"bob", b"example.com")),
         (b'"bob smith"@example.com', Mailbox(None, b"bob smith", b"example.com")),
-        (b"Bob <@a.example,@b.example:bob@example.com>", Mailbox(b"Bob", b"bob", b"example.com")),
+        (
+            b"Bob <@a.example, @b.example:bob@example.com>",
+            Mailbox(b"Bob", b"bob", b"example.com", route=b"@a.example,@b.example"),
+        ),
+        (b"<@a.example:bob@example.com", Mailbox(None, b"bob", b"example.com", route=b"@a.example")),
         (b"bob @ example . com", Mailbox(None, b"bob", b"example.com")),
         (b"bob@[192.0.2.1]", Mailbox(None, b"bob", b"[192.0.2.1]")),
         (b"Bob bob@example.com", Mailbox(b"Bob", b"bob", b"example.com")),

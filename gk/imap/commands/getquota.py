@@ -1,8 +1,8 @@
-"""GETQUOTA, GETQUOTAROOT and SETQUOTA (RFC 9208): one quota root, "", holds all of an account's mailboxes."""
+"""GETQUOTA and GETQUOTAROOT (RFC 9208 §4.1): one quota root, "", holds all of an account's mailboxes."""
 
 from gk.errors import NoSuchMailbox
 from gk.imap.conversation import Conversation
-from gk.imap.grammar import LARGEST_MODSEQ, Cursor
+from gk.imap.grammar import Cursor
 from gk.imap.registry import command
 from gk.imap.reply import Reply, no, ok
 from gk.imap.session import LOGGED_IN
@@ -32,22 +32,6 @@ async def get_quota_root(c: Conversation, args: Cursor) -> Reply:
         return no(str(error), "NONEXISTENT")
     c.tell(b'* QUOTAROOT %b ""\r\n' % c.spelled(box.name), _quota(c))
     return ok("that is the quota root")
-
-
-@command("SETQUOTA", when=LOGGED_IN)
-async def set_quota(c: Conversation, args: Cursor) -> Reply:
-    args.space()
-    args.astring()
-    args.space()
-
-    def resource() -> None:
-        args.atom()
-        args.space()
-        args.number(LARGEST_MODSEQ)
-
-    args.listed(resource, 10)
-    args.end()
-    return no("quotas are set by who runs this server", "NOPERM")
 
 
 def _quota(c: Conversation) -> bytes:
