@@ -181,7 +181,8 @@ class MxSession:
         await self.writer.drain()
 
     async def content(self) -> None:
-        raw = await self.reader.readuntil(b"\r\n.\r\n")
+        raw = await self.reader.readexactly(3)
+        raw = raw if raw == b".\r\n" else raw + await self.reader.readuntil(b"\r\n.\r\n")
         lines = raw[: -len(b".\r\n")].split(b"\r\n")
         content = b"\r\n".join(line[1:] if line.startswith(b".") else line for line in lines)
         object_ = self.writer.get_extra_info("ssl_object")

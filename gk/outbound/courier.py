@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 from gk.config import Outbound
 from gk.errors import Unavailable
 from gk.outbound.answer import Answer
+from gk.outbound.exchange import Exchange, Stale
 from gk.outbound.letter import Letter
+from gk.outbound.link import Link, Links
 from gk.outbound.route import Route, Target, Undeliverable
 from gk.outbound.transport import NoService, TlsFailed, Transport
 from gk.store.outgoing import Claim, ClaimedRecipient
@@ -24,6 +26,7 @@ class Courier:
     def __init__(self, route: Route, transport: Transport, config: Outbound) -> None:
         self._route, self._transport = route, transport
         self._gates = Gates(config.per_address)
+        self._links = Links()
 
     async def deliver(self, claim: Claim, letter: Letter) -> list[Answer]:
         """An answer for every recipient of the claim. Raises Removed and Unavailable as `letter` does."""
@@ -56,12 +59,35 @@ class Courier:
         self, target: Target, claim: Claim, recipients: list[ClaimedRecipient], letter: Letter
     ) -> list[Answer]:
         async with self._gates.enter(target.address):
+            key = (target.host, target.address, target.port)
+            while (link := self._links.take(key)) is not None:
+                try:
+                    return await self._over(link, key, claim, recipients, letter)
+                except Stale:
+                    continue
             try:
-                return await self._transport.send(target, claim, recipients, letter, tls=True)
+                link = await self._transport.open(target, tls=True)
             except TlsFailed as failure:
                 # Opportunistic: a server whose TLS is broken still gets the mail as before TLS existed (RFC 7435).
                 log.info("event=tls_failed host=%s reason=%s", target.host, failure)
-                return await self._transport.send(target, claim, recipients, letter, tls=False)
+                link = await self._transport.open(target, tls=False)
+            return await self._over(link, key, claim, recipients, letter)
+
+    async def _over(
+        self, link: Link, key: tuple[object, ...], claim: Claim, recipients: list[ClaimedRecipient], letter: Letter
+    ) -> list[Answer]:
+        exchange = Exchange(link, claim, letter, self._transport.patience)
+        try:
+            return await exchange.offer(recipients)
+        finally:
+            if exchange.clean:
+                self._links.keep(key, link)
+            else:
+                link.leave()
+
+    def close(self) -> None:
+        """End the sessions that are at rest."""
+        self._links.close()
 
 
 class Gates:

@@ -1,27 +1,28 @@
-"""The transactions of one message over one open connection (RFC 5321 §3.3): an answer for each recipient.
+"""The transactions of one message over one open session (RFC 5321 §3.3): an answer for each recipient.
 
-MAIL, RCPT and the content are sent by hand, over aiosmtplib's connection: each has its own time-out, a content of
-50 MiB goes out in pieces, and nothing is believed that the server said before it was asked.
+Where the server offers PIPELINING, MAIL, RCPT and DATA go out together (RFC 2920). Each reply has its own time-out, a
+content of 50 MiB goes out in pieces, and nothing is believed that the server said before it was asked.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
-
-import aiosmtplib
+from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from gk.message.address import AddressError, ascii_domain, parse_address
 from gk.outbound.answer import Answer, Patience, clean, known, reason
 from gk.outbound.letter import Letter
-from gk.outbound.route import Target
+from gk.outbound.link import Link
+from gk.outbound.replies import Disconnected, OutOfStep, Reply
 from gk.store.outgoing import Claim, ClaimedRecipient
 
 GROUP = 100  # recipients of one transaction: what every server takes, RFC 5321 §4.5.3.1.8
 PIECE = 64 << 10  # bytes sent before the loop looks elsewhere
 RATE = 1024  # bytes a second below which a server is not sent to
 
+_FAULTS = (Disconnected, OutOfStep, OSError)  # TimeoutError is an OSError
 
-class OutOfStep(aiosmtplib.SMTPException):
-    """The server said more than it was asked: its replies no longer belong to the commands."""
+
+class Stale(Exception):
+    """A session that was kept had ended before it heard anything of this message: another one is due."""
 
 
 class _Unanswered(Exception):
@@ -29,56 +30,66 @@ class _Unanswered(Exception):
 
 
 class Exchange:
-    """The transactions of one claim over one open connection."""
+    """The transactions of one claim over one session. `clean` once it can be used for the next."""
 
-    def __init__(
-        self, server: aiosmtplib.SMTP, target: Target, claim: Claim, letter: Letter, patience: Patience
-    ) -> None:
-        self._server, self._claim, self._letter, self._patience = server, claim, letter, patience
-        self._host = target.host
-        self._dsn = server.supports_extension("dsn")
+    def __init__(self, link: Link, claim: Claim, letter: Letter, patience: Patience) -> None:
+        self._link, self._claim, self._letter, self._patience = link, claim, letter, patience
+        self._dsn = link.offers("dsn")
         self._answers: dict[int, Answer] = {}
-        self._opened = False  # a transaction that did not come to its content
+        self._heard = False  # the server has answered something about this message
+        self._kept = link.transactions > 0
+        self.clean = False
 
     async def offer(self, recipients: Sequence[ClaimedRecipient]) -> list[Answer]:
+        """Raises Stale, Removed, Unavailable."""
         left = list(recipients)
         content = await self._letter.read()
-        if not content.isascii() and not self._server.supports_extension("8bitmime"):
+        if not content.isascii() and not self._link.offers("8bitmime"):
+            self.clean = True
             return self._all(recipients, 554, "5.6.3 the server takes no 8-bit mail, and a message is not rewritten")
         try:
             while left:
                 group, left = left[:GROUP], left[GROUP:]
                 left = await self._transaction(group, content) + left
-        except aiosmtplib.SMTPResponseException as error:
-            return self._all(recipients, known(error.code), clean(error.message))
-        except (aiosmtplib.SMTPException, OSError) as error:
+        except _FAULTS as error:
+            if self._kept and not self._heard and isinstance(error, Disconnected):
+                raise Stale from None
             return self._all(recipients, 0, reason(error))
+        self.clean = True
         return [self._answers[r.no] for r in recipients]
 
     async def _transaction(self, recipients: list[ClaimedRecipient], content: bytes) -> list[ClaimedRecipient]:
         """MAIL, RCPT, DATA; return those the server had no more room for in this one."""
         async with asyncio.timeout(self._patience.envelope):
-            if self._opened:
-                await self._ask(b"RSET", timeout=self._patience.command)
-            taken, later = await self._envelope(recipients, content)
+            taken, later, data = await self._envelope(recipients, content)
         if not taken:
+            if data is not None and data.code == 354:  # it wants a message nobody is to have: RFC 2920 §3.1
+                final = self._link.expect()
+                await self._link.write(b".\r\n")
+                await self._reply(final, self._patience.final)
             return []
+        assert data is not None
+        if data.code != 354:
+            for recipient in taken:
+                self._answer(recipient, known(data.code), clean(data.text))
+            return later
         try:
             code, text = await self._content(content)
         except _Unanswered as fault:
             for recipient in taken:
                 self._answer(recipient, 0, str(fault), doubtful=True)
-            raise aiosmtplib.SMTPServerDisconnected(str(fault)) from None
-        self._opened = False
+            raise Disconnected(str(fault)) from None
+        self._link.open_transaction = False
+        self._link.transactions += 1
         for recipient in taken:
             self._answer(recipient, code, text, told=self._dsn)
         return later
 
     async def _envelope(
         self, recipients: list[ClaimedRecipient], content: bytes
-    ) -> tuple[list[ClaimedRecipient], list[ClaimedRecipient]]:
-        """(those the server took, those it had no more room for)."""
-        utf8 = self._server.supports_extension("smtputf8")
+    ) -> tuple[list[ClaimedRecipient], list[ClaimedRecipient], Reply | None]:
+        """(those the server took, those it had no more room for, what it said to DATA)."""
+        utf8 = self._link.offers("smtputf8")
         spelled = {r.no: _spelled(r.address, utf8) for r in recipients}
         sender = _spelled(self._claim.sender, utf8)
         known_ = [r for r in recipients if spelled[r.no] is not None]
@@ -86,78 +97,102 @@ class Exchange:
             if sender is None or spelled[recipient.no] is None:
                 self._answer(recipient, 553, "5.6.7 the server does not take internationalised addresses")
         if sender is None or not known_:
-            return [], []
+            return [], [], None
         international = utf8 and not (
             sender.isascii()
             and all((spelled[r.no] or "").isascii() for r in known_)
             and content[: content.find(b"\r\n\r\n")].isascii()
         )
-        code, text = await self._command(f"MAIL FROM:<{sender}>", self._mail_options(content, international))
-        if not 200 <= code < 300:
-            self._all(known_, code, text)
-            return [], []
-        self._opened = True
-        taken, later = [], []
-        for recipient in known_:
-            code, text = await self._command(f"RCPT TO:<{spelled[recipient.no]}>", self._rcpt_options(recipient))
-            if 200 <= code < 300:
-                taken.append(recipient)
-            elif code == 452 and taken:  # RFC 5321 §4.5.3.1.10: the next transaction
-                later.append(recipient)
-            else:
-                self._answer(recipient, code, text)
-        return taken, later
+        mail = " ".join([f"MAIL FROM:<{sender}>", *self._mail_options(content, international)]).encode()
+        rcpts = [" ".join([f"RCPT TO:<{spelled[r.no]}>", *self._rcpt_options(r)]).encode() for r in known_]
+        replies = self._together(mail, rcpts) if self._link.offers("pipelining") else self._apart(mail, rcpts)
+        try:
+            first = await anext(replies)
+            if not 200 <= first.code < 300:
+                self._all(known_, known(first.code), clean(first.text))
+                rest = [reply async for reply in replies]
+                return [], [], rest[-1] if rest else None
+            self._link.open_transaction = True
+            taken, later = [], []
+            for recipient in known_:
+                reply = await anext(replies)
+                if 200 <= reply.code < 300:
+                    taken.append(recipient)
+                elif reply.code == 452 and taken:  # RFC 5321 §4.5.3.1.10: the next transaction
+                    later.append(recipient)
+                else:
+                    self._answer(recipient, known(reply.code), clean(reply.text))
+            return taken, later, await anext(replies, None) if taken else await self._last(replies)
+        finally:
+            await replies.aclose()
+
+    async def _last(self, replies: AsyncGenerator[Reply, None]) -> Reply | None:
+        """What DATA was answered where nobody was taken; it is not sent where it need not be."""
+        return await anext(replies, None) if self._link.offers("pipelining") else None
+
+    async def _together(self, mail: bytes, rcpts: list[bytes]) -> AsyncGenerator[Reply, None]:
+        """The replies to all commands, which go out at once."""
+        reset = [b"RSET"] if self._link.open_transaction else []
+        waiting = self._link.ask(*reset, mail, *rcpts, b"DATA")
+        for number, future in enumerate(waiting):
+            last = number == len(waiting) - 1
+            reply = await self._reply(future, self._patience.data if last else self._patience.command)
+            if number or not reset:
+                yield reply
+
+    async def _apart(self, mail: bytes, rcpts: list[bytes]) -> AsyncGenerator[Reply, None]:
+        """The replies to one command after the other, each sent when its reply is asked for."""
+        for command in [b"RSET"] if self._link.open_transaction else []:
+            await self._reply(self._link.ask(command)[0], self._patience.command)
+        for command in [mail, *rcpts]:
+            yield await self._reply(self._link.ask(command)[0], self._patience.command)
+        yield await self._reply(self._link.ask(b"DATA")[0], self._patience.data)
+
+    async def _reply(self, future: "asyncio.Future[Reply]", patience: float) -> Reply:
+        async with asyncio.timeout(patience):
+            reply = await future
+        self._heard = True
+        return reply
 
     async def _content(self, content: bytes) -> tuple[int, str]:
-        """DATA and the message; raise _Unanswered when it went out whole and no reply came."""
-        reply = await self._ask(b"DATA", timeout=self._patience.data)
-        if reply.code != 354:
-            return known(reply.code), clean(reply.message)
-        protocol, transport = self._server.protocol, self._server.transport
-        if protocol is None or not isinstance(transport, asyncio.WriteTransport):
-            raise aiosmtplib.SMTPServerDisconnected("the connection was lost")
-        answer = asyncio.ensure_future(protocol.read_response())
+        """The message; raise _Unanswered when it went out whole and no reply came."""
+        final = self._link.expect()
         try:
             async with asyncio.timeout(self._patience.block + len(content) / RATE):
                 for piece in dotted(content):
-                    transport.write(piece)
                     async with asyncio.timeout(self._patience.block):
-                        await protocol._drain_helper()  # aiosmtplib's own way writes 50 MiB at once
+                        await self._link.write(piece)
                     await asyncio.sleep(0)  # a fast server is no reason to keep the others waiting
-                    if answer.done():
-                        raise ConnectionAbortedError
-            transport.write(b".\r\n")
-            try:
-                async with asyncio.timeout(self._patience.final):
-                    reply = await answer
-            except (aiosmtplib.SMTPException, OSError) as error:
-                raise _Unanswered(reason(error)) from None
-            return known(reply.code), clean(reply.message)
-        except ConnectionError:
-            transport.abort()
-            if not answer.done():
-                raise
-            return _early(answer)
-        except BaseException:
-            transport.abort()  # in the middle of a message nothing more can be said
+                    if final.done():
+                        return self._early(final)
+        except (Disconnected, OutOfStep):
+            if final.done():
+                return self._early(final)
             raise
-        finally:
-            if not answer.cancel() and not answer.cancelled():
-                answer.exception()  # seen, whatever it was
+        except BaseException:
+            self._link.abort()  # in the middle of a message nothing more can be said
+            raise
+        try:
+            await self._link.write(b".\r\n")
+            reply = await self._reply(final, self._patience.final)
+        except _FAULTS as error:
+            raise _Unanswered(reason(error)) from None
+        return known(reply.code), clean(reply.text)
 
-    async def _command(self, line: str, options: list[str]) -> tuple[int, str]:
-        words = " ".join([line, *options]).encode()
-        reply = await self._ask(words, timeout=self._patience.command)
-        return known(reply.code), clean(reply.message)
-
-    async def _ask(self, command: bytes, *, timeout: float) -> aiosmtplib.SMTPResponse:
-        reply = await self._server.execute_command(command, timeout=timeout)
-        in_step(self._server)
-        return reply
+    def _early(self, final: "asyncio.Future[Reply]") -> tuple[int, str]:
+        """What a reply before the end of the message is worth: a refusal is one, an acceptance cannot be."""
+        self._link.abort()
+        fault = final.exception()
+        if fault is not None:
+            raise fault
+        reply = final.result()
+        if reply.code >= 400:
+            return known(reply.code), clean(reply.text)
+        return 0, "the server answered before it had the message"
 
     def _mail_options(self, content: bytes, international: bool) -> list[str]:
-        server, claim = self._server, self._claim
-        options = [f"SIZE={len(content)}"] if server.supports_extension("size") else []
+        link, claim = self._link, self._claim
+        options = [f"SIZE={len(content)}"] if link.offers("size") else []
         options += [] if content.isascii() else ["BODY=8BITMIME"]
         options += ["SMTPUTF8"] if international else []
         if self._dsn:  # RFC 3461 §5.2.1: passed on as they came
@@ -174,7 +209,9 @@ class Exchange:
     def _answer(
         self, recipient: ClaimedRecipient, code: int, text: str, *, told: bool = False, doubtful: bool = False
     ) -> None:
-        self._answers[recipient.no] = Answer(recipient.no, code, text, self._host, told and 200 <= code < 300, doubtful)
+        self._answers[recipient.no] = Answer(
+            recipient.no, code, text, self._link.host, told and 200 <= code < 300, doubtful
+        )
 
     def _all(self, recipients: Sequence[ClaimedRecipient], code: int, text: str) -> list[Answer]:
         """The same answer for all that have none yet."""
@@ -197,16 +234,6 @@ def dotted(content: bytes) -> Iterator[bytes]:
         yield piece if piece.endswith(b"\n") else piece + b"\r\n"
 
 
-def _early(answer: "asyncio.Future[aiosmtplib.SMTPResponse]") -> tuple[int, str]:
-    """What a reply before the end of the message is worth: a refusal is one, an acceptance cannot be."""
-    if answer.exception() is not None:
-        return 0, reason(answer.exception())
-    reply = answer.result()
-    if reply.code >= 400:
-        return known(reply.code), clean(reply.message)
-    return 0, "the server answered before it had the message"
-
-
 def _spelled(address: str, utf8: bool) -> str | None:
     """An address as this server takes it: a domain can be written in ASCII, a local part cannot (RFC 6531 §3.2)."""
     if utf8 or address.isascii():
@@ -217,9 +244,3 @@ def _spelled(address: str, utf8: bool) -> str | None:
     except AddressError:
         return None
     return f"{local}@{domain}" if local.isascii() else None
-
-
-def in_step(server: aiosmtplib.SMTP) -> None:
-    """Raise when the server has said more than one reply: nothing is pipelined here, so it answers nobody."""
-    if server.protocol is not None and server.protocol._buffer:
-        raise OutOfStep("the server answered what it was not asked")

@@ -70,12 +70,15 @@ class Runner:
         self._recovered = False
         self._seen, self._newest = clocks(), self._store.outgoing.newest()
         with self._bus.subscribe(MessageQueued) as queued:
-            async with asyncio.TaskGroup() as deliveries:
-                ready.set()
-                while True:
-                    queued.drain()
-                    self._ended.clear()
-                    await self._sleep(queued, await self._start(deliveries))
+            try:
+                async with asyncio.TaskGroup() as deliveries:
+                    ready.set()
+                    while True:
+                        queued.drain()
+                        self._ended.clear()
+                        await self._sleep(queued, await self._start(deliveries))
+            finally:
+                self._courier.close()
 
     async def _start(self, deliveries: asyncio.TaskGroup) -> float:
         """Set off with all there is room for; the seconds until there may be more to do."""

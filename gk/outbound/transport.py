@@ -1,21 +1,17 @@
-"""One conversation with one server by aiosmtplib: reach it, greet it, encrypt where it can, log in where it must."""
+"""The beginning of a session, by aiosmtplib: reach the server, greet it, encrypt where it can, log in where it must."""
 
 import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Sequence
 
 import aiosmtplib
 
 from gk.config import Outbound
-from gk.outbound.answer import Answer, Patience, clean, known, reason
-from gk.outbound.exchange import Exchange, in_step
-from gk.outbound.letter import Letter
+from gk.outbound.answer import Patience, clean, known, reason
+from gk.outbound.link import LINGER, Link
+from gk.outbound.replies import Disconnected, OutOfStep
 from gk.outbound.route import Target
-from gk.store.outgoing import Claim, ClaimedRecipient
-
-LINGER = 10.0  # seconds a closing connection has to take what was written
 
 
 class NoService(Exception):
@@ -35,17 +31,15 @@ class Transport:
 
     def __init__(self, config: Outbound, hostname: str, password: str | None, patience: Patience | None = None) -> None:
         self._config, self._hostname, self._password = config, hostname, password
-        self._patience = patience or Patience()
+        self.patience = patience or Patience()
         self._any = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # RFC 7435: encrypted to nobody in particular
         self._any.check_hostname, self._any.verify_mode = False, ssl.CERT_NONE
         self._verified = ssl.create_default_context() if config.smarthost else self._any
 
-    async def send(
-        self, target: Target, claim: Claim, recipients: Sequence[ClaimedRecipient], letter: Letter, *, tls: bool
-    ) -> list[Answer]:
-        """Offer the message for these recipients; an answer for each.
+    async def open(self, target: Target, *, tls: bool) -> Link:
+        """A session ready for transactions.
 
-        Raises NoService, TlsFailed (only where `tls` and TLS is not required: try without), Removed, Unavailable.
+        Raises NoService, TlsFailed (only where `tls` and TLS is not required: try without).
         """
         sock = await self._reach(target)
         server = aiosmtplib.SMTP(
@@ -54,9 +48,12 @@ class Transport:
         )  # fmt: skip
         try:
             await self._open(server, target, tls)
-            return await Exchange(server, target, claim, letter, self._patience).offer(recipients)
-        finally:
+            return Link(server, target.host)
+        except Disconnected as error:
+            raise NoService(0, str(error)) from None
+        except BaseException:
             _leave(server)
+            raise
 
     @property
     def _tls(self) -> str:
@@ -66,7 +63,7 @@ class Transport:
         sock = socket.socket(socket.AF_INET6 if ":" in target.address else socket.AF_INET, socket.SOCK_STREAM)
         sock.setblocking(False)
         try:
-            async with asyncio.timeout(self._patience.connect):
+            async with asyncio.timeout(self.patience.connect):
                 await asyncio.get_running_loop().sock_connect(sock, (target.address, target.port))
         except OSError as error:
             sock.close()
@@ -80,28 +77,28 @@ class Transport:
     async def _open(self, server: aiosmtplib.SMTP, target: Target, tls: bool) -> None:
         """Banner, EHLO, TLS, login."""
         try:
-            await server.connect(timeout=self._patience.banner)
+            await server.connect(timeout=self.patience.banner)
             await self._greet(server)
             if self._tls == "starttls" or (self._tls == "opportunistic" and tls):
                 await self._secure(server, target)
             if self._config.smarthost and self._config.smarthost_user:
-                await server.login(self._config.smarthost_user, self._password or "", timeout=self._patience.command)
+                await server.login(self._config.smarthost_user, self._password or "", timeout=self.patience.command)
         except aiosmtplib.SMTPResponseException as error:
             text = clean(error.message)
             if self._config.smarthost:  # a wrong password is nobody's mail bounced
                 raise NoService(0, f"{error.code} {text}") from None
             raise NoService(known(error.code), text) from None
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+        except (aiosmtplib.SMTPException, OutOfStep, OSError, ValueError) as error:
             raise NoService(0, reason(error)) from None
 
     async def _greet(self, server: aiosmtplib.SMTP) -> None:
         try:
-            await server.ehlo(timeout=self._patience.command)
+            await server.ehlo(timeout=self.patience.command)
         except aiosmtplib.SMTPHeloError as error:
             if not 500 <= error.code < 600:
                 raise
-            await server.helo(timeout=self._patience.command)  # RFC 5321 §3.2: a server of before 1995
-        in_step(server)
+            await server.helo(timeout=self.patience.command)  # RFC 5321 §3.2: a server of before 1995
+        _in_step(server)
 
     async def _secure(self, server: aiosmtplib.SMTP, target: Target) -> None:
         required = self._tls == "starttls"
@@ -113,17 +110,23 @@ class Transport:
         name = target.host if not target.host.startswith("[") else target.address
         try:
             # Whatever else the server said before the handshake is dropped, RFC 3207 §4.2.
-            await server.starttls(tls_context=context, server_hostname=name, timeout=self._patience.tls)
-            await server.ehlo(timeout=self._patience.command)
-            in_step(server)
+            await server.starttls(tls_context=context, server_hostname=name, timeout=self.patience.tls)
+            await server.ehlo(timeout=self.patience.command)
+            _in_step(server)
         except aiosmtplib.SMTPResponseException:
             if required or not server.is_connected:
                 raise
             await self._greet(server)  # it announced STARTTLS and refuses it: go on as if it had not
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+        except (aiosmtplib.SMTPException, OutOfStep, OSError, ValueError) as error:
             if required:
                 raise
             raise TlsFailed(reason(error)) from None
+
+
+def _in_step(server: aiosmtplib.SMTP) -> None:
+    """Raise when the server has said more than one reply: it answers nobody."""
+    if server.protocol is not None and server.protocol._buffer:
+        raise OutOfStep("the server answered what it was not asked")
 
 
 def _leave(server: aiosmtplib.SMTP) -> None:

@@ -39,8 +39,11 @@ class Post:
     stack: AsyncExitStack
     transport: Transport
     courier: Courier
+    pipelining: bool = True  # what strangers offer
 
     async def mx(self, host: str, *args: Any, **kwargs: Any) -> Mx:
+        if not self.pipelining:
+            kwargs.setdefault("extensions", ("8BITMIME", "SIZE 100000000", "ENHANCEDSTATUSCODES"))
         return await self.stack.enter_async_context(Mx(*args, **kwargs).serve(host, self.port))
 
     async def stranger(self, *args: Any, **kwargs: Any) -> Mx:
@@ -82,4 +85,6 @@ async def post(store: Store) -> AsyncIterator[Post]:
         resolver = SystemResolver([f"127.0.0.1:{dns.port}"])
         route = Route(resolver, config, "mail.example.test", lambda address, port: False, random.Random(1))
         transport = Transport(config, "mail.example.test", None, SHORT)
-        yield Post(store, dns, port, config, stack, transport, Courier(route, transport, config))
+        courier = Courier(route, transport, config)
+        stack.callback(courier.close)
+        yield Post(store, dns, port, config, stack, transport, courier)

@@ -220,12 +220,12 @@ async def test_a_fault_of_our_own_defers_one_message_and_ends_no_other(office: O
     async def stop_here(*args: object) -> None:
         raise ZeroDivisionError
 
-    send = office.post.courier._transport.send
+    over = office.post.courier._over
 
-    async def sometimes(target, claim, *args, **kwargs):  # type: ignore[no-untyped-def]
-        return await (stop_here() if claim.domain == "odd.test" else send(target, claim, *args, **kwargs))
+    async def sometimes(link, key, claim, *args):  # type: ignore[no-untyped-def]
+        return await (stop_here() if claim.domain == "odd.test" else over(link, key, claim, *args))
 
-    office.post.courier._transport.send = sometimes  # type: ignore[method-assign]
+    office.post.courier._over = sometimes  # type: ignore[method-assign]
     async with supervise(office.runner()):
         await office.queue("zoe@odd.test")
         assert await office.outcome() == "deferred"
