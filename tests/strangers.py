@@ -183,6 +183,9 @@ class MxSession:
     async def content(self) -> None:
         raw = await self.reader.readexactly(3)
         raw = raw if raw == b".\r\n" else raw + await self.reader.readuntil(b"\r\n.\r\n")
+        if not self.mail:
+            self.writer.write(b"554 5.5.1 no message was begun\r\n")
+            return
         lines = raw[: -len(b".\r\n")].split(b"\r\n")
         content = b"\r\n".join(line[1:] if line.startswith(b".") else line for line in lines)
         object_ = self.writer.get_extra_info("ssl_object")

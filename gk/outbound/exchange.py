@@ -38,6 +38,7 @@ class Exchange:
         self._answers: dict[int, Answer] = {}
         self._heard = False  # the server has answered something about this message
         self._kept = link.transactions > 0
+        self._closing = False  # the server has said that it will end the session
         self.clean = False
 
     async def offer(self, recipients: Sequence[ClaimedRecipient]) -> list[Answer]:
@@ -55,7 +56,7 @@ class Exchange:
             if self._kept and not self._heard and isinstance(error, Disconnected):
                 raise Stale from None
             return self._all(recipients, 0, reason(error))
-        self.clean = True
+        self.clean = not self._closing
         return [self._answers[r.no] for r in recipients]
 
     async def _transaction(self, recipients: list[ClaimedRecipient], content: bytes) -> list[ClaimedRecipient]:
@@ -152,6 +153,7 @@ class Exchange:
         async with asyncio.timeout(patience):
             reply = await future
         self._heard = True
+        self._closing |= reply.code == 421  # RFC 5321 §3.8
         return reply
 
     async def _content(self, content: bytes) -> tuple[int, str]:
