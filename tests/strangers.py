@@ -161,7 +161,7 @@ class MxSession:
                 case "STARTTLS" if reply.startswith(b"220") and self.mx.tls:
                     await self.writer.start_tls(self.mx.tls)
                     self.secure = True
-                case "MAIL" if reply.startswith(b"2"):
+                case "MAIL" if not reply.startswith((b"4", b"5")):
                     self.mail, self.rcpt = line.strip()[len("MAIL FROM:") :], []
                 case "RCPT" if reply.startswith(b"2"):
                     self.rcpt.append(line.strip()[len("RCPT TO:") :])
