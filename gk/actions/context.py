@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from gk.accounts.aliases import Directory
 from gk.accounts.passwords import Passwords
+from gk.mailauth.keys import Keys
+from gk.mailauth.records import Offer
+from gk.net.dns import Lookups
 from gk.store.db import Store
 
 
@@ -36,12 +39,22 @@ NOTHING = Attached()
 
 
 @dataclass(frozen=True, slots=True)
+class Names:
+    """How this server is known outside: its keys, what it offers, and a resolver that remembers nothing."""
+
+    keys: Keys
+    offer: Offer
+    resolver: Callable[[], Lookups]
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """One call of an action. `scopes` is what its caller may do; `progress(done, total)` shows long work."""
 
     store: Store
     directory: Directory
     passwords: Passwords
+    names: Names
     scopes: frozenset[str]
     progress: Callable[[int, int], None] = field(default=_silent)
     attached: Attached = NOTHING
@@ -54,6 +67,7 @@ class Rooms:
     store: Store
     directory: Directory
     passwords: Passwords
+    names: Names
 
     def context(
         self,
@@ -61,4 +75,4 @@ class Rooms:
         progress: Callable[[int, int], None] = _silent,
         attached: Attached = NOTHING,
     ) -> Context:
-        return Context(self.store, self.directory, self.passwords, scopes, progress, attached)
+        return Context(self.store, self.directory, self.passwords, self.names, scopes, progress, attached)

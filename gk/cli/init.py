@@ -5,9 +5,11 @@ from pathlib import Path
 
 import click
 
+from gk.cli import dns
 from gk.cli.door import act, ask_password, from_stdin
 from gk.config import load
 from gk.errors import Refused
+from gk.mailauth.domain import canonical
 from gk.message.address import AddressError, parse_address
 
 SYSTEM = Path("/etc/gk")
@@ -24,12 +26,10 @@ NEXT = """\
 Wrote {path} and made the account {address}.
 
 Next:
-  1. Point the DNS at this machine:
-       mail.{domain}.  A    <this machine's address>
-       {domain}.       MX   10 mail.{domain}.
-       {domain}.       TXT  "v=spf1 mx -all"
+  1. Publish the DNS records below; «gk --config {path} dns check» tells when all are there.
   2. Start the server:  gk --config {path} serve
   3. In a mail program: IMAP mail.{domain} port 993 (TLS), SMTP mail.{domain} port 465 (TLS), user {address}.
+
 """
 
 
@@ -52,14 +52,16 @@ def command(address: str, directory: Path, password_stdin: bool) -> None:
     os.umask(0o077)
     directory.mkdir(parents=True, exist_ok=True)
     data = SYSTEM_DATA if directory.resolve() == SYSTEM else "data"
-    domain = who.domain.lower()
+    domain = canonical(who.domain)
     path.write_text(TEXT.format(domain=domain, data=data))
     path.chmod(0o644)
     try:
         config = load(path)
         config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         act(config, "user_add", {"address": address, "password": password})
+        records = act(config, "dns_records", {"domain": domain})
     except BaseException:
         path.unlink()  # half an installation is none
         raise
     click.echo(NEXT.format(path=path, address=who.key, domain=domain), nl=False)
+    click.echo(dns.table(records["domains"], records["sts_policy"]))

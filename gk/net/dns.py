@@ -1,26 +1,46 @@
-"""Names: MX and addresses by dnspython, cached; an answer, "there is none", or "not now" (RFC 2308)."""
+"""Names: MX, addresses, texts and any other type by dnspython; an answer, "there is none", or "not now" (RFC 2308)."""
 
 import asyncio
 import ipaddress
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import dns.asyncresolver
 import dns.exception
+import dns.flags
 import dns.nameserver
 import dns.rdatatype
 import dns.resolver
 
-from gk.config import endpoint
+from gk.config import endpoint, is_loopback
 from gk.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-Records = list[Any]  # of dnspython's, all of one type
-
 LIFETIME = 10.0  # seconds for one question, all servers and tries together
 CACHE = 10_000  # answers
+
+
+class Records(list[Any]):
+    """Records of dnspython's, all of one type; `name` is where they are, behind aliases.
+
+    `vouched`: a resolver that is trusted says that it validated them (DNSSEC, the AD bit of RFC 4035 §3.2.3).
+    """
+
+    name = ""
+    vouched = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tlsa:
+    """What a TLSA record says of a certificate (RFC 6698 §2.1)."""
+
+    usage: int
+    selector: int
+    matching: int
+    data: bytes
 
 
 class NoSuchName(Exception):
@@ -43,10 +63,41 @@ class Resolver(Protocol):
         ...
 
 
+class Lookups(Resolver, Protocol):
+    """A resolver of every type of record."""
+
+    async def texts(self, name: str) -> list[bytes]:
+        """The TXT records, strings joined (RFC 7208 §3.3); empty when there is none. Raises NoSuchName, DnsFailed."""
+        ...
+
+    async def records(self, name: str, kind: str) -> list[str]:
+        """The records of a type in the form of zone files; empty when there is none. Raises NoSuchName, DnsFailed."""
+        ...
+
+
+class Vouching(Lookups, Protocol):
+    """A resolver that tells which answers are authentic."""
+
+    async def vouched(self, name: str, kind: str) -> str | None:
+        """Where the records of a type really are, behind aliases; None where the answer is not authentic.
+
+        That there are none is an answer, too. Raises NoSuchName, DnsFailed.
+        """
+        ...
+
+    async def tlsa(self, name: str) -> list[Tlsa]:
+        """The authentic TLSA records; empty when there is none. Raises NoSuchName, DnsFailed."""
+        ...
+
+
 class SystemResolver:
     """Asks the configured resolvers, or those of the system."""
 
-    def __init__(self, resolvers: Sequence[str]) -> None:
+    def __init__(self, resolvers: Sequence[str], *, remember: bool = True, validating: bool = False) -> None:
+        """`remember` keeps answers as long as they say; without it every question is asked anew.
+
+        `validating` resolvers are trusted to have validated what they mark so; those on loopback are in any case.
+        """
         self._resolver = dns.asyncresolver.Resolver(configure=False)
         if resolvers:
             self._resolver.nameservers = [dns.nameserver.Do53Nameserver(*endpoint(text)) for text in resolvers]
@@ -56,7 +107,12 @@ class SystemResolver:
             except (dns.exception.DNSException, ValueError):  # a machine without DNS still serves its own users
                 log.warning("event=no_resolver remedy=%s", "name one in dns.resolver of gk.toml")
         self._resolver.lifetime = LIFETIME
-        self._resolver.cache = dns.resolver.LRUCache(CACHE)
+        if remember:
+            self._resolver.cache = dns.resolver.LRUCache(CACHE)
+        addresses = [str(getattr(server, "address", server)) for server in self._resolver.nameservers]
+        self._trusted = validating or (bool(addresses) and all(is_loopback(address) for address in addresses))
+        if self._trusted:
+            self._resolver.flags = dns.flags.RD | dns.flags.AD  # "tell me", RFC 6840 §5.7
         self._asked: dict[tuple[str, str], asyncio.Future[Records]] = {}
 
     async def mx(self, domain: str) -> list[tuple[int, str]]:
@@ -79,6 +135,22 @@ class SystemResolver:
             raise failed
         return found
 
+    async def texts(self, name: str) -> list[bytes]:
+        return [b"".join(record.strings) for record in await self._ask(name, "TXT")]
+
+    async def records(self, name: str, kind: str) -> list[str]:
+        return [record.to_text() for record in await self._ask(name, kind)]
+
+    async def vouched(self, name: str, kind: str) -> str | None:
+        if not self._trusted:
+            return None
+        found = await self._ask(name, kind)
+        return found.name if found.vouched else None
+
+    async def tlsa(self, name: str) -> list[Tlsa]:
+        found = await self._ask(name, "TLSA")
+        return [Tlsa(r.usage, r.selector, r.mtype, r.cert) for r in found] if found.vouched else []
+
     async def _ask(self, name: str, kind: str) -> Records:
         """One question for all who wait for its answer: a domain's messages come in flocks."""
         answer = self._asked.get((name, kind))
@@ -94,8 +166,12 @@ class SystemResolver:
 
     async def _look_up(self, name: str, kind: str) -> Records:
         try:
-            return list(await self._resolver.resolve(name.rstrip(".") + ".", kind, raise_on_no_answer=False))
+            answer = await self._resolver.resolve(name.rstrip(".") + ".", kind, raise_on_no_answer=False)
         except dns.resolver.NXDOMAIN:
             raise NoSuchName(name) from None
         except (dns.exception.DNSException, OSError, ValueError) as error:
             raise DnsFailed(f"the name {name} cannot be looked up now ({type(error).__name__})") from None
+        found = Records(answer)
+        found.name = answer.canonical_name.to_text(omit_final_dot=True)
+        found.vouched = self._trusted and bool(answer.response.flags & dns.flags.AD)
+        return found

@@ -27,7 +27,7 @@ class Answer:
     """What became of one recipient: `code` is the reply's, 0 where there was none.
 
     `doubtful`: the content went out whole and no answer came. `told`: the server promised to confirm the delivery
-    itself (DSN).
+    itself (DSN). `tls` is the version and what stood for the other side's identity, None in clear.
     """
 
     no: int
@@ -36,6 +36,7 @@ class Answer:
     remote: str
     told: bool = False
     doubtful: bool = False
+    tls: str | None = None
 
     @property
     def accepted(self) -> bool:

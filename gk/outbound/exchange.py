@@ -211,9 +211,8 @@ class Exchange:
     def _answer(
         self, recipient: ClaimedRecipient, code: int, text: str, *, told: bool = False, doubtful: bool = False
     ) -> None:
-        self._answers[recipient.no] = Answer(
-            recipient.no, code, text, self._link.host, told and 200 <= code < 300, doubtful
-        )
+        told = told and 200 <= code < 300
+        self._answers[recipient.no] = Answer(recipient.no, code, text, self._link.host, told, doubtful, self._link.tls)
 
     def _all(self, recipients: Sequence[ClaimedRecipient], code: int, text: str) -> list[Answer]:
         """The same answer for all that have none yet."""

@@ -5,6 +5,9 @@ import asyncio
 from gk.store.mailboxes import Mailboxes
 
 
+IN_LOOP = 64 << 10  # bytes that are copied in the event loop
+
+
 class Removed(Exception):
     """The message left the queue while it was being sent."""
 
@@ -12,8 +15,8 @@ class Removed(Exception):
 class Letter:
     """One queued message."""
 
-    def __init__(self, mailboxes: Mailboxes, message: int) -> None:
-        self._mailboxes, self._message = mailboxes, message
+    def __init__(self, mailboxes: Mailboxes, message: int, prefix: bytes = b"") -> None:
+        self._mailboxes, self._message, self._prefix = mailboxes, message, prefix
         self._content: bytes | None = None
 
     async def read(self) -> bytes:
@@ -23,7 +26,8 @@ class Letter:
             if found is None:
                 raise Removed
             try:
-                self._content = await asyncio.to_thread(found.read)
+                large = found.size > IN_LOOP
+                self._content = self._prefix + (await asyncio.to_thread(found.read) if large else found.read())
             finally:
                 found.close()
         return self._content

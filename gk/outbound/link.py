@@ -20,7 +20,8 @@ class Link:
             raise Disconnected("the connection was lost")
         self.host = host
         self.extensions = {name.lower(): value for name, value in server.esmtp_extensions.items()}
-        self.tls = transport.get_extra_info("ssl_object")
+        ssl_object = transport.get_extra_info("ssl_object")
+        self.tls = ssl_object.version() if ssl_object else None
         self.transactions = 0
         self._server = server  # kept: it owns the transport
         self._transport = transport

@@ -142,7 +142,7 @@ class Runner:
             self._ended.set()
 
     async def _deliver(self, claim: Claim, began: tuple[float, float]) -> None:
-        letter = Letter(self._store.mailboxes, claim.message)
+        letter = Letter(self._store.mailboxes, claim.message, claim.prefix)
         try:
             answers = await self._courier.deliver(claim, letter)
         except Removed:
@@ -188,9 +188,9 @@ class Runner:
                 due = schedule.next_attempt(recipient.attempts + 1, now, self._config.retry_minutes, self._chance)
                 if schedule.late(claim.created, age, recipient.last_attempt, self._config.warn_hours):
                     told.append(Told(recipient, "delayed", status(answer, "4.4.1"), answer.remote, said(answer)))
-            outcomes.append(Outcome(answer.no, became, said(answer), answer.remote, due))
+            outcomes.append(Outcome(answer.no, became, said(answer), answer.remote, due, answer.tls))
         reports = await self._reports(claim, told, letter, now)
-        await self._store.outgoing.record(claim.queue_id, outcomes, reports, now)
+        await self._store.outgoing.record(claim.queue_id, claim.domain, outcomes, reports, now)
         for outcome in outcomes:
             kind = {SENT: "sent", PENDING: "deferred"}.get(outcome.status, "failed")
             metrics.attempts.labels(kind).inc()

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from gk.errors import Unavailable
-from gk.store import maildir
+from gk.store import disk, maildir
 from gk.store.schema import REMOVE
 from gk.store.values import Mailbox
 
@@ -85,7 +85,7 @@ class Contents:
                 " WHERE e.mailbox = ? AND e.uid IN (SELECT value FROM json_each(?))",
                 (mailbox.id, json.dumps(missing)),
             ).fetchall()
-            missing = await self._open(mailbox, rows, found)
+            missing = await self._open(mailbox, rows, found, strays=attempt > 0)
             if not missing:
                 break
             if attempt:
@@ -117,9 +117,12 @@ class Contents:
         mailbox: Mailbox,
         rows: list[tuple[int, int, int, int | None, int, int, int, str | None, str]],
         found: dict[int, Content],
+        *,
+        strays: bool,
     ) -> list[int]:
         letters = maildir.Letters(self._db, mailbox.id)
         files: list[tuple[int, list[str], int, int]] = []
+        places: list[list[tuple[Path, str, str]]] = []  # beside them, where a file may be under another name
         root = str(maildir.account_path(self._data, mailbox.account))
         for uid, message, date, filed, flags, size, crc, spool, directory in rows:
             body = None
@@ -129,24 +132,31 @@ class Contents:
                 found[uid] = _checked(Content(body[0], None, size), crc)
                 continue
             paths = [f"{self._data}/spool/{spool}"] if spool is not None else []
+            there = self._places(message) if filed is None else []
             if filed is not None:
                 stem = f"{root}/{directory}/cur/{maildir.stem(date, message, uid, size)}"
                 paths.append(stem + letters.of(filed))
                 if flags != filed:
                     paths.append(stem + letters.of(flags))
             else:
-                paths += self._filed(message)
+                paths += [f"{folder}/cur/{name}" for folder, name, _ in there]
             files.append((uid, paths, size, crc))
+            places.append(there if strays else [])
         if not files:
             return []
-        opened = await asyncio.to_thread(lambda: [_open_first(paths, size, crc) for _, paths, size, crc in files])
+        opened = await asyncio.to_thread(
+            lambda: [_open_any(*file[1:], there) for file, there in zip(files, places, strict=True)]
+        )
         for (uid, *_), content in zip(files, opened, strict=True):
             if content is not None:
                 found[uid] = content
         return [uid for (uid, *_), content in zip(files, opened, strict=True) if content is None]
 
     def _filed(self, message: int) -> list[str]:
-        return [f"{folder}/cur/{name}" for folder, name, _ in filed(self._db, self._data, message)]
+        return [f"{folder}/cur/{name}" for folder, name, _ in self._places(message)]
+
+    def _places(self, message: int) -> list[tuple[Path, str, str]]:
+        return filed(self._db, self._data, message)
 
 
 def filed(db: sqlite3.Connection, data: Path, message: int) -> list[tuple[Path, str, str]]:
@@ -163,12 +173,21 @@ def filed(db: sqlite3.Connection, data: Path, message: int) -> list[tuple[Path, 
         out.append((maildir.account_path(data, abs(account)) / directory, stem + letters, stem))
     for name, account, directory in db.execute(
         "SELECT f.name, b.account, b.directory FROM filing f JOIN mailbox b ON b.id = f.mailbox"
-        " WHERE f.message = ? AND f.kind = ? AND b.directory IS NOT NULL LIMIT 10",
+        " WHERE f.message = ? AND f.kind = ? AND b.directory IS NOT NULL"
+        " ORDER BY f.flags IS NOT NULL LIMIT 10",  # last those whose file may never have come to be
         (message, REMOVE),
     ).fetchall():
         folder = maildir.account_path(data, abs(account)) / directory
         out.append((folder, name, name[: name.rindex(",") + 1]))
     return out
+
+
+def _open_any(paths: list[str], size: int, crc: int, there: list[tuple[Path, str, str]]) -> Content | None:
+    """One of the paths, else one of the files whose flags in the name are others than the rows say by now."""
+    content = _open_first(paths, size, crc)
+    if content is None and there:
+        content = _open_first([path for folder, _, stem in there if (path := disk.find(folder, stem))], size, crc)
+    return content
 
 
 def _open_first(paths: list[str], size: int, crc: int) -> Content | None:

@@ -28,6 +28,7 @@ from gk.store.search.room import Search
 from gk.store.snapshots import Snapshots
 from gk.store.space import Space
 from gk.store.spool import SpoolFile
+from gk.store.tls import TlsRecords
 from gk.store.values import (
     Added,
     Annotated,
@@ -64,6 +65,7 @@ class Store:
         self.metadata = Metadata(self)
         self.accounts = Accounts(self)
         self.outgoing = Outgoing(self)
+        self.tls = TlsRecords(self)
         self.search = Search(config.data)
         self._spool = config.data / "spool"
 

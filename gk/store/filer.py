@@ -4,7 +4,7 @@ In batches: (1) every `place` is written or hard-linked under tmp, synced, renam
 (2) one transaction marks them placed, drops journal bodies nobody waits for, and makes a `remove` of what was
 expunged meanwhile; (3) files are renamed after their flags, and unlinked. A step done twice does no harm:
 a file's name is fixed by its row but for the flags, and a file that is not where its row says is looked for by that
-name. A `remove` waits while any unplaced row needs the same content.
+name. A `remove` waits while any unplaced row needs the same content, and a folder is dropped after the last of them.
 """
 
 import asyncio
@@ -182,8 +182,9 @@ class Filer:
         rows = self._db.execute(
             "SELECT id, kind, mailbox, first, last, message, flags, name FROM filing f WHERE NOT (kind = ? AND EXISTS"
             " (SELECT 1 FROM filing p WHERE p.kind = 0 AND p.message = f.message))"
+            " AND NOT (kind = ? AND EXISTS (SELECT 1 FROM filing r WHERE r.kind = ? AND r.mailbox = f.mailbox))"
             " AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?",
-            (REMOVE, json.dumps(list(self._stuck)), BATCH),
+            (REMOVE, DROP_FOLDER, REMOVE, json.dumps(list(self._stuck)), BATCH),
         ).fetchall()
         done = Round(full=len(rows) == BATCH)
         kinds = {row[1] for row in rows}

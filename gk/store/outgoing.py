@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from gk.store.db import Store
 
 PENDING, SENDING, SENT, FAILED, BOUNCED = "pending", "sending", "sent", "failed", "bounced"
+TRACED = 200_000  # attempts remembered, oldest forgotten first
 DISK_SHARE = 10  # the queue may fill a tenth of the disk
 WINDOW = 1000  # due recipients looked at for one claim: a full queue is claimed from in bounded time
+
+
+Attempts = list[dict[str, Any]]  # spelled out here because `list` is a method below
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class Claim:
     created: float
     domain: str
     recipients: tuple[ClaimedRecipient, ...]
+    prefix: bytes = b""  # header fields that go out before the content
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ class Outcome:
     reply: str
     remote: str
     due: float = 0.0
+    tls: str | None = None  # how the session was encrypted
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,37 @@ class Report:
 
     arrival: Arrival
     recipients: tuple[Recipient, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Messages of the queue by what they are; "" and None ask for nothing. Addresses are compared without case."""
+
+    status: str = ""  # of any recipient; "held"
+    sender: str = ""
+    recipient: str = ""
+    domain: str = ""
+    origin: str = ""
+
+    def condition(self) -> tuple[str, tuple[str, ...]]:
+        """SQL over `outgoing q`, and its values."""
+        of_recipient = "EXISTS (SELECT 1 FROM outgoing_recipient r WHERE r.outgoing = q.id AND {})"
+        parts: list[str] = []
+        values: list[str] = []
+        if self.status == "held":
+            parts.append("q.held = 1")
+        elif self.status:
+            parts.append(of_recipient.format("r.status = ?"))
+            values.append(self.status)
+        for column, value in (("q.sender", self.sender), ("q.origin", self.origin)):
+            if value:
+                parts.append(f"lower({column}) = lower(?)")
+                values.append("" if value == "<>" else value)
+        for column, value in (("r.address", self.recipient), ("r.domain", self.domain)):
+            if value:
+                parts.append(of_recipient.format(f"lower({column}) = lower(?)"))
+                values.append(value)
+        return " AND ".join(parts) or "1", tuple(values)
 
 
 class Outgoing:
@@ -107,6 +144,7 @@ class Outgoing:
         envid: str | None = None,
         ret: str | None = None,
         priority: int = 0,
+        prefix: bytes = b"",
         local: Sequence[tuple[Arrival, Sequence[Recipient]]] = (),
     ) -> int:
         """Queue a message, and deliver `local` ones in the same commit; the queue id, 0 where nobody is elsewhere.
@@ -132,9 +170,9 @@ class Outgoing:
                 return 0
             message = entries.add_message(db, arrival)
             queue_id = db.execute(
-                "INSERT INTO outgoing (message, account, sender, origin, envid, ret, priority, created)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (message, account, sender, origin, envid, ret, priority, now),
+                "INSERT INTO outgoing (message, account, sender, origin, envid, ret, priority, prefix, created)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (message, account, sender, origin, envid, ret, priority, prefix, now),
             ).lastrowid
             assert queue_id is not None
             db.executemany(
@@ -189,7 +227,9 @@ class Outgoing:
         counts = dict(at)
         return await self._commits.do(lambda db, facts: _claim(db, now, limit, counts, share))
 
-    async def record(self, queue_id: int, outcomes: Sequence[Outcome], reports: Sequence[Report], now: float) -> bool:
+    async def record(
+        self, queue_id: int, domain: str, outcomes: Sequence[Outcome], reports: Sequence[Report], now: float
+    ) -> bool:
         """Write down an attempt made at `now`, store the reports about it; true when the message left the queue."""
         keywords = self._store.limits.keywords
 
@@ -198,6 +238,11 @@ class Outgoing:
                 "UPDATE outgoing_recipient SET status = ?, attempts = attempts + 1, last_attempt = ?, reply = ?,"
                 " remote = ?, due = ? WHERE outgoing = ? AND no = ?",
                 [(o.status, now, o.reply, o.remote, o.due, queue_id, o.no) for o in outcomes],
+            )
+            db.executemany(
+                "INSERT INTO attempt (outgoing, no, at, domain, status, reply, remote, tls)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(queue_id, o.no, now, domain, o.status, o.reply, o.remote, o.tls) for o in outcomes],
             )
             for report in reports:
                 entries.deliver(db, facts, report.arrival, report.recipients, int(now), keywords)
@@ -211,18 +256,30 @@ class Outgoing:
         self._left(size)
         return size is not None
 
+    def trace(self, queue_id: int) -> Attempts:
+        """Every attempt for a message, also after it left the queue, oldest first."""
+        keys = ("at", "recipient", "domain", "status", "reply", "remote", "tls")
+        rows = self._db.execute(
+            "SELECT at, no, domain, status, reply, remote, tls FROM attempt WHERE outgoing = ? ORDER BY id", (queue_id,)
+        )
+        return [dict(zip(keys, row, strict=True)) for row in rows]
+
     async def shift(self, seconds: float, newest: int) -> None:
         """The clock jumped: move the times of messages queued before it, up to the id `newest`, with it."""
         await self._commits.do(lambda db, facts: _shift(db, seconds, newest))
 
     # --- the person's side --------------------------------------------------------------------------------------------
 
-    def list(self, *, after: int = 0, limit: int = 1000, queue_id: int | None = None) -> list[dict[str, Any]]:
+    def list(
+        self, *, after: int = 0, limit: int = 1000, queue_id: int | None = None, chosen: "Chosen | None" = None
+    ) -> list[dict[str, Any]]:
         """So many messages of the queue with ids above `after`, oldest first, or one; each with its recipients."""
+        condition, values = chosen.condition() if chosen else ("1", ())
         rows = self._db.execute(
             "SELECT q.id, q.sender, q.origin, q.held, q.created, m.size, q.message FROM outgoing q"
-            " JOIN message m ON m.id = q.message WHERE q.id > ? AND (? IS NULL OR q.id = ?) ORDER BY q.id LIMIT ?",
-            (after, queue_id, queue_id, limit),
+            " JOIN message m ON m.id = q.message WHERE q.id > ? AND (? IS NULL OR q.id = ?)"
+            f" AND {condition} ORDER BY q.id LIMIT ?",
+            (after, queue_id, queue_id, *values, limit),
         ).fetchall()
         items: dict[int, dict[str, Any]] = {}
         for row in rows:
@@ -286,6 +343,7 @@ def _recover(db: sqlite3.Connection, now: float, latest: float) -> None:
     db.execute("UPDATE outgoing_recipient SET status = 'pending' WHERE status = 'sending'")
     db.execute("UPDATE outgoing_recipient SET due = ? WHERE status = 'pending' AND due > ?", (latest, latest))
     db.execute("UPDATE outgoing SET created = ? WHERE created > ?", (now, now))
+    db.execute("DELETE FROM attempt WHERE id <= (SELECT max(id) FROM attempt) - ?", (TRACED,))
 
 
 def _claim(
@@ -322,13 +380,13 @@ def _mark(db: sqlite3.Connection, queue_id: int, domain: str, now: float) -> Cla
         " AND due <= ? RETURNING no, address, notify, orcpt, attempts, last_attempt",
         (queue_id, domain, now),
     ).fetchall()
-    message, size, account, sender, envid, ret, created = db.execute(
-        "SELECT q.message, m.size, q.account, q.sender, q.envid, q.ret, q.created FROM outgoing q"
+    message, size, account, sender, envid, ret, created, prefix = db.execute(
+        "SELECT q.message, m.size, q.account, q.sender, q.envid, q.ret, q.created, q.prefix FROM outgoing q"
         " JOIN message m ON m.id = q.message WHERE q.id = ?",
         (queue_id,),
     ).fetchone()
     claimed = tuple(ClaimedRecipient(*r) for r in sorted(recipients))
-    return Claim(queue_id, message, size, account, sender, envid, ret, created, domain, claimed)
+    return Claim(queue_id, message, size, account, sender, envid, ret, created, domain, claimed, prefix)
 
 
 def _drop(db: sqlite3.Connection, queue_id: int) -> int | None:

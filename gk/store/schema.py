@@ -121,5 +121,39 @@ def m002_imap(db: sqlite3.Connection) -> None:
     db.execute("INSERT INTO meta (name, value) VALUES ('identity', ?)", (secrets.randbits(62),))
 
 
-MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [m001_first, m002_imap]
+_TLS = """
+CREATE TABLE sts_policy (  -- MTA-STS policies of other domains (RFC 8461); times in seconds since 1970
+    domain TEXT PRIMARY KEY, id TEXT NOT NULL, mode TEXT NOT NULL, mx TEXT NOT NULL, max_age INTEGER NOT NULL,
+    fetched INTEGER NOT NULL, tried INTEGER NOT NULL, used INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX sts_policy_tried ON sts_policy (tried);
+CREATE TABLE tls_result (  -- what TLSRPT tells them (RFC 8460); `day` counts from 1970-01-01 UTC
+    day INTEGER NOT NULL, domain TEXT NOT NULL, policy TEXT NOT NULL, result TEXT NOT NULL, mx TEXT NOT NULL,
+    sessions INTEGER NOT NULL, PRIMARY KEY (day, domain, policy, result, mx)
+) WITHOUT ROWID;
+"""
+
+
+def m003_tls(db: sqlite3.Connection) -> None:
+    """Policies of other domains on TLS, and what came of them."""
+    _apply(db, _TLS)
+
+
+_OUTGOING = """
+ALTER TABLE outgoing ADD COLUMN prefix BLOB NOT NULL DEFAULT x'';  -- fields that go out before the content: signatures
+ALTER TABLE outgoing ADD COLUMN requiretls INTEGER NOT NULL DEFAULT 0;  -- RFC 8689
+CREATE TABLE attempt (  -- what was tried, kept for a while after the message left
+    id INTEGER PRIMARY KEY, outgoing INTEGER NOT NULL, no INTEGER NOT NULL, at REAL NOT NULL, domain TEXT NOT NULL,
+    status TEXT NOT NULL, reply TEXT NOT NULL, remote TEXT NOT NULL, tls TEXT
+);
+CREATE INDEX attempt_outgoing ON attempt (outgoing);
+"""
+
+
+def m004_outgoing(db: sqlite3.Connection) -> None:
+    """Signatures beside queued messages, and a trace of every attempt."""
+    _apply(db, _OUTGOING)
+
+
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [m001_first, m002_imap, m003_tls, m004_outgoing]
 VERSION = len(MIGRATIONS)

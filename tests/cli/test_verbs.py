@@ -1,5 +1,6 @@
 """Every verb, with a server and without one."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -8,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from gk.bus import Bus
 from gk.cli.main import VERBS
+from gk.config import Config, Limits
 from gk.errors import Refused
+from gk.store.db import Store
+from gk.store.outgoing import QueuedRecipient
 from tests.site import ALICE, PASSWORD, TOP, Site
 
 HEAVY = ("gk.app", "gk.config", "aiosmtpd", "aiosmtplib", "aiosqlite", "argon2", "dns", "prometheus_client", "asyncio")
@@ -188,3 +193,33 @@ def test_init_leaves_nothing_behind_when_it_fails(
     line = site.fails(1, "init", address, "--dir", str(place), "--password-stdin", input=password)
     assert expected in line
     assert not (place / "gk.toml").exists()
+
+
+async def _queue(data: Path) -> None:
+    config = Config(data=data, domains=("example.test",), limits=Limits(free_space_bytes=0))
+    async with Store.open(config, Bus()) as store:
+        for name, domain in (("zoe", "far.test"), ("yan", "far.test"), ("xi", "other.test")):
+            arrival = await store.prepare(f"Subject: to {name}\r\n\r\nhi\r\n".encode())
+            to = [QueuedRecipient(f"{name}@{domain}", domain)]
+            await store.outgoing.add(arrival, ALICE, to, account=1, origin="user")
+        await store.outgoing.hold(1, True)
+
+
+def test_the_queue_is_listed_and_changed_by_what_is_chosen(site: Site) -> None:
+    site.add_alice()
+    asyncio.run(_queue(site.data))
+    assert [m["id"] for m in site.json("queue", "list")] == [1, 2, 3]
+    assert [m["id"] for m in site.json("queue", "list", "--domain", "FAR.test")] == [1, 2]
+    assert [m["id"] for m in site.json("queue", "list", "--status", "held")] == [1]
+    assert [m["id"] for m in site.json("queue", "list", "--to", "yan@far.test", "--from", ALICE)] == [2]
+    assert site.click("queue", "list", "--origin", "ai").stdout == "no such message in the queue\n"
+    with pytest.raises(Refused, match="a status is one of"):
+        site.click("queue", "list", "--status", "lost")
+    assert site.json("queue", "hold", "--domain", "far.test") == [1, 2]
+    assert site.json("queue", "release", "2") == [2]
+    assert [m["held"] for m in site.json("queue", "list")] == [True, False, False]
+    assert site.click("queue", "remove").exit_code == 2, "nothing is chosen by saying nothing"
+    assert site.json("queue", "remove", "--status", "held") == [1]
+    assert "Subject: to yan" in site.click("queue", "show", "2").stdout
+    with pytest.raises(Refused, match="nothing was tried"):
+        site.click("queue", "trace", "2")
