@@ -4,7 +4,6 @@ import asyncio
 
 from gk.store.mailboxes import Mailboxes
 
-
 IN_LOOP = 64 << 10  # bytes that are copied in the event loop
 
 

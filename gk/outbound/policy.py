@@ -107,7 +107,7 @@ class Destination:
             return (believed,)
         if self.require:
             text = f"{NEEDED} the message requires TLS, and nothing proves the servers of {self.domain}"
-            raise Untrusted(text, "validation-failure", 550)
+            raise Untrusted(text, "validation-failure", 0 if self.fault else 550)  # 0: nobody knows yet
         if dane.unusable:  # RFC 7672 §2.2: encrypted, to nobody in particular
             return (TlsPolicy("encrypt", policies.encrypting, name),)
         tail = TlsPolicy("may", policies.any, name), TlsPolicy("clear", None, name)
@@ -142,7 +142,7 @@ class Destination:
         kind = {"dane": "tlsa", "encrypt": "tlsa", "sts": "sts"}.get(policy.kind, "no-policy-found")
         if policy.kind == "encrypt" and not result:
             result = "tlsa-invalid"
-        if kind == "no-policy-found" and self.fault is not None:
+        if kind == "no-policy-found" and self.fault is not None and self.fault.result:
             kind, result = "sts", self.fault.result
         self._tell(_name(host), kind, result)
 
@@ -332,12 +332,14 @@ def _unverified() -> ssl.SSLContext:
 
 
 def _name(host: str) -> str:
-    return host.lower().removesuffix(".")
+    """A server's name as it is compared and shown; an address literal without its brackets."""
+    name = host.lower().removesuffix(".")
+    return name[1:-1].removeprefix("ipv6:") if name.startswith("[") else name
 
 
 def _is_address(host: str) -> bool:
     try:
-        ipaddress.ip_address(host.strip("[]").removeprefix("ipv6:"))
+        ipaddress.ip_address(host)
     except ValueError:
         return False
     return True

@@ -33,7 +33,10 @@ log = logging.getLogger(__name__)
 AT_ONCE = 500  # claims under way; most of them wait for a connection
 SHARE = 10  # of the free places, those one domain may take: slow domains cannot take them all
 LOOK = 60.0  # seconds between looks at the clock when nothing is due
+GATHER = 0.02  # seconds places that became free wait for more of them: a look costs a commit
 FAULT = 5.0  # seconds before the store is asked again after it could not
+SILENT = 10  # attempts in a row that a domain may leave unanswered
+REMEMBERED = 10_000  # domains of which that is known
 GRACE = 4.0  # seconds deliveries under way have to end when the server stops
 
 
@@ -62,8 +65,10 @@ class Runner:
         self._seen = clocks()
         self._newest = 0  # the last message queued before that look
         self._at: Counter[str] = Counter()  # deliveries under way, by domain
+        self._silent: Counter[str] = Counter()  # attempts in a row without any answer, by domain
         self._recovered = False
         self._ended = asyncio.Event()
+        self._freed = 0  # places since the last look
 
     async def run(self, ready: asyncio.Event) -> None:
         self._at.clear()
@@ -76,6 +81,7 @@ class Runner:
                     while True:
                         queued.drain()
                         self._ended.clear()
+                        self._freed = 0
                         await self._sleep(queued, await self._start(deliveries))
             finally:
                 self._courier.close()
@@ -139,7 +145,11 @@ class Runner:
             self._at[claim.domain] -= 1
             if not self._at[claim.domain]:
                 del self._at[claim.domain]
-            self._ended.set()
+            self._freed += 1
+            if self._freed >= self._config.batch or not self._at:
+                self._ended.set()
+            elif self._freed == 1:
+                asyncio.get_running_loop().call_later(GATHER, self._ended.set)
 
     async def _deliver(self, claim: Claim, began: tuple[float, float]) -> None:
         letter = Letter(self._store.mailboxes, claim.message, claim.prefix)
@@ -191,6 +201,7 @@ class Runner:
             outcomes.append(Outcome(answer.no, became, said(answer), answer.remote, due, answer.tls))
         reports = await self._reports(claim, told, letter, now)
         await self._store.outgoing.record(claim.queue_id, claim.domain, outcomes, reports, now)
+        await self._judge(claim.domain, answers, now)
         for outcome in outcomes:
             kind = {SENT: "sent", PENDING: "deferred"}.get(outcome.status, "failed")
             metrics.attempts.labels(kind).inc()
@@ -200,6 +211,20 @@ class Runner:
             claim.queue_id, answers[0].remote, ",".join(o.status for o in outcomes),
             ",".join(str(a.code) for a in answers),
         )  # fmt: skip
+
+    async def _judge(self, domain: str, answers: Sequence[Answer], now: float) -> None:
+        """Leave a domain alone for a while when nobody there answers: its crowd must not be tried one by one."""
+        if any(answer.code for answer in answers):
+            self._silent.pop(domain, None)
+            return
+        self._silent[domain] += 1
+        if self._silent[domain] >= SILENT:
+            del self._silent[domain]
+            pause = self._config.retry_minutes[0] * 60
+            count = await self._store.outgoing.put_off(domain, now + pause, pause * schedule.JITTER)
+            log.info("event=domain_put_off domain=%s recipients=%d", domain, count)
+        while len(self._silent) > REMEMBERED:
+            del self._silent[next(iter(self._silent))]
 
     async def _reports(self, claim: Claim, told: list[Told], letter: Letter, now: float) -> list[Report]:
         """What the sender is told, addressed to the mailboxes it leads to."""

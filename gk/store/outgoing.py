@@ -9,7 +9,7 @@ import os
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 PENDING, SENDING, SENT, FAILED, BOUNCED = "pending", "sending", "sent", "failed", "bounced"
 TRACED = 200_000  # attempts remembered, oldest forgotten first
 DISK_SHARE = 10  # the queue may fill a tenth of the disk
+HELD = 1e12  # due time of what is held: out of the way of what is due
+WALK = 100  # due recipients looked at before the domains are asked one by one
 WINDOW = 1000  # due recipients looked at for one claim: a full queue is claimed from in bounded time
 
 
@@ -256,6 +258,14 @@ class Outgoing:
         self._left(size)
         return size is not None
 
+    async def put_off(self, domain: str, until: float, spread: float) -> int:
+        """Try nothing for a domain before `until`, and then not all at once; no attempt is counted. How many waited."""
+        statement = (
+            "UPDATE outgoing_recipient SET due = ? + ? * (outgoing % 100) / 100.0"
+            " WHERE status = 'pending' AND domain = ? AND due < ?"
+        )
+        return await self._commits.do(lambda db, facts: db.execute(statement, (until, spread, domain, until)).rowcount)
+
     def trace(self, queue_id: int) -> Attempts:
         """Every attempt for a message, also after it left the queue, oldest first."""
         keys = ("at", "recipient", "domain", "status", "reply", "remote", "tls")
@@ -309,7 +319,9 @@ class Outgoing:
         return items[0]
 
     async def hold(self, queue_id: int, held: bool) -> None:
-        """Keep a message from being sent, or let it go."""
+        """Keep a message from being sent, or let it go: then it is due."""
+        due = "UPDATE outgoing_recipient SET due = ? WHERE outgoing = ? AND status = 'pending'"
+        await self._poke(queue_id, due, (HELD if held else time.time(), queue_id))
         await self._poke(queue_id, "UPDATE outgoing SET held = ? WHERE id = ?", (int(held), queue_id))
 
     async def retry(self, queue_id: int) -> None:
@@ -341,7 +353,9 @@ class Outgoing:
 
 def _recover(db: sqlite3.Connection, now: float, latest: float) -> None:
     db.execute("UPDATE outgoing_recipient SET status = 'pending' WHERE status = 'sending'")
-    db.execute("UPDATE outgoing_recipient SET due = ? WHERE status = 'pending' AND due > ?", (latest, latest))
+    db.execute(
+        "UPDATE outgoing_recipient SET due = ? WHERE status = 'pending' AND due > ? AND due < ?", (latest, latest, HELD)
+    )
     db.execute("UPDATE outgoing SET created = ? WHERE created > ?", (now, now))
     db.execute("DELETE FROM attempt WHERE id <= (SELECT max(id) FROM attempt) - ?", (TRACED,))
 
@@ -349,29 +363,80 @@ def _recover(db: sqlite3.Connection, now: float, latest: float) -> None:
 def _claim(
     db: sqlite3.Connection, now: float, limit: int, at: dict[str, int], share: int
 ) -> tuple[list[Claim], float | None]:
-    busy = json.dumps([domain for domain, count in at.items() if count >= share])
-    ready = db.execute(
-        "SELECT * FROM (SELECT r.outgoing, r.domain, q.priority, r.due FROM outgoing_recipient r"
-        " JOIN outgoing q ON q.id = r.outgoing WHERE r.status = 'pending' AND r.due <= ? AND q.held = 0"
-        " AND r.domain NOT IN (SELECT value FROM json_each(?)) ORDER BY r.due LIMIT ?)"
-        " ORDER BY priority DESC, due, outgoing",
-        (now, busy, WINDOW),
-    ).fetchall()
+    """Most of the time the first due rows are those to take. Where they all belong to domains that have their share,
+    each other domain is asked for its own: the crowd of one slow domain is never walked through."""
     counts = Counter(at)
     chosen: dict[tuple[int, str], None] = {}
-    for queue_id, domain, _, _ in ready:
-        if len(chosen) < limit and (queue_id, domain) not in chosen and counts[domain] < share:
+    looked = 0
+    for queue_id, domain in _due(db, now):
+        looked += 1
+        if (queue_id, domain) not in chosen and counts[domain] < share:
             counts[domain] += 1
             chosen[queue_id, domain] = None
+            if len(chosen) == limit:
+                break
+    if not chosen and looked >= WALK:
+        chosen = _of_others(db, now, limit, counts, share)
     if chosen:
         return [_mark(db, queue_id, domain, now) for queue_id, domain in chosen], None
+    dues = [due for domain in _domains(db) if counts[domain] < share and (due := _first_due(db, domain)) is not None]
+    return [], min(dues, default=None)
+
+
+def _due(db: sqlite3.Connection, now: float) -> Iterator[tuple[int, str]]:
+    """The first due (message, domain) pairs, urgent ones before the others."""
+    first = (
+        "SELECT r.outgoing, r.domain, q.priority, r.due FROM outgoing_recipient r JOIN outgoing q ON q.id = r.outgoing"
+        " WHERE r.status = 'pending' AND r.due <= ? AND q.held = 0 ORDER BY r.due LIMIT ?"
+    )
+    urgent = db.execute("SELECT 1 FROM outgoing WHERE priority > 0 LIMIT 1").fetchone()
+    if urgent:
+        first = f"SELECT * FROM ({first}) ORDER BY priority DESC, due, outgoing"
+    rows = db.execute(first, (now, WINDOW if urgent else WALK))
+    try:
+        for queue_id, domain, _, _ in rows:
+            yield queue_id, domain
+    finally:
+        rows.close()
+
+
+def _of_others(
+    db: sqlite3.Connection, now: float, limit: int, counts: Counter[str], share: int
+) -> dict[tuple[int, str], None]:
+    chosen: dict[tuple[int, str], None] = {}
+    for domain in _domains(db):
+        if counts[domain] >= share:
+            continue
+        rows = db.execute(
+            "SELECT DISTINCT r.outgoing FROM outgoing_recipient r JOIN outgoing q ON q.id = r.outgoing"
+            " WHERE r.status = 'pending' AND r.domain = ? AND r.due <= ? AND q.held = 0 ORDER BY r.due LIMIT ?",
+            (domain, now, min(share - counts[domain], limit - len(chosen))),
+        )
+        chosen.update(dict.fromkeys((queue_id, domain) for (queue_id,) in rows.fetchall()))
+        if len(chosen) == limit:
+            break
+    return chosen
+
+
+def _domains(db: sqlite3.Connection) -> Iterator[str]:
+    """The domains somebody waits for, each found by one step in the index."""
+    domain = ""
+    for _ in range(WINDOW):
+        (domain,) = db.execute(
+            "SELECT min(domain) FROM outgoing_recipient WHERE status = 'pending' AND domain > ?", (domain,)
+        ).fetchone()
+        if domain is None:
+            return
+        yield domain
+
+
+def _first_due(db: sqlite3.Connection, domain: str) -> float | None:
     row = db.execute(
         "SELECT r.due FROM outgoing_recipient r JOIN outgoing q ON q.id = r.outgoing"
-        " WHERE r.status = 'pending' AND q.held = 0 AND r.domain NOT IN (SELECT value FROM json_each(?))"
-        " ORDER BY r.due LIMIT 1",
-        (busy,),
+        " WHERE r.status = 'pending' AND r.domain = ? AND q.held = 0 ORDER BY r.due LIMIT 1",
+        (domain,),
     ).fetchone()
-    return [], row[0] if row else None
+    return row[0] if row else None
 
 
 def _mark(db: sqlite3.Connection, queue_id: int, domain: str, now: float) -> Claim:

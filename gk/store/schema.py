@@ -146,6 +146,8 @@ CREATE TABLE attempt (  -- what was tried, kept for a while after the message le
     id INTEGER PRIMARY KEY, outgoing INTEGER NOT NULL, no INTEGER NOT NULL, at REAL NOT NULL, domain TEXT NOT NULL,
     status TEXT NOT NULL, reply TEXT NOT NULL, remote TEXT NOT NULL, tls TEXT
 );
+CREATE INDEX outgoing_domain ON outgoing_recipient (domain, due) WHERE status = 'pending';
+CREATE INDEX outgoing_urgent ON outgoing (priority) WHERE priority > 0;
 CREATE INDEX attempt_outgoing ON attempt (outgoing);
 """
 

@@ -216,7 +216,7 @@ def test_the_queue_is_listed_and_changed_by_what_is_chosen(site: Site) -> None:
     with pytest.raises(Refused, match="a status is one of"):
         site.click("queue", "list", "--status", "lost")
     assert site.json("queue", "hold", "--domain", "far.test") == [1, 2]
-    assert site.json("queue", "release", "2") == [2]
+    assert site.json("queue", "release", "2") == {"id": 2}
     assert [m["held"] for m in site.json("queue", "list")] == [True, False, False]
     assert site.click("queue", "remove").exit_code == 2, "nothing is chosen by saying nothing"
     assert site.json("queue", "remove", "--status", "held") == [1]

@@ -318,3 +318,40 @@ async def test_many_dead_domains_do_not_delay_a_living_one(office: Office) -> No
             await alive.message()
             assert time.monotonic() - began < 1
     assert dead.most == 2
+
+
+async def test_the_crowd_of_a_silent_domain_waits_together(office: Office) -> None:
+    """Nobody listens at dead.test: after a few attempts all its mail is put off, and no attempt is counted for it."""
+    mx = await office.post.stranger()
+    office.post.zone.domain("dead.test", "127.0.0.4")
+    for _ in range(60):
+        await office.queue("zoe@dead.test")
+    await office.queue()
+    async with supervise(office.runner()):
+        await mx.message()
+        while any(r["attempts"] == 0 and r["due"] < time.time() + 60 for r in office.recipients()):
+            await office.outcome()
+    tried = [r["attempts"] for r in office.recipients()]
+    assert max(tried) == 1 and 10 <= sum(tried) <= 40, "only those under way were tried"
+
+
+async def test_a_full_queue_is_claimed_from_without_walking_through_it(office: Office) -> None:
+    outgoing = office.post.store.outgoing
+    for number in range(300):
+        await office.queue(f"zoe@{'crowd' if number else 'other'}.test")
+    await office.queue("zoe@late.test")
+    claims, due = await outgoing.claim(1e12 - 1, 10, {"crowd.test": 20, "other.test": 20}, 20)
+    assert [claim.domain for claim in claims] == ["late.test"] and due is None
+    claims, due = await outgoing.claim(1e12 - 1, 10, {"crowd.test": 20, "other.test": 20}, 20)
+    assert claims == [] and due is None, "nobody else waits"
+
+
+async def test_a_held_message_is_not_in_the_way(office: Office) -> None:
+    outgoing = office.post.store.outgoing
+    first = await office.queue("zoe@held.test")
+    await outgoing.hold(first, True)
+    await outgoing.recover(time.time(), 3600.0)
+    assert (await outgoing.claim(time.time() + 86400 * 365, 10, {}, 20))[0] == []
+    await outgoing.hold(first, False)
+    ((claim,), _) = await outgoing.claim(time.time() + 1, 10, {}, 20)
+    assert claim.queue_id == first
