@@ -16,7 +16,7 @@ from gk.accounts.aliases import Directory
 from gk.accounts.limits import Failures, Gate
 from gk.accounts.login import Logins
 from gk.accounts.passwords import Passwords
-from gk.actions.context import Rooms
+from gk.actions.context import Names, Rooms
 from gk.bus import Bus
 from gk.config import Config, endpoint, is_loopback
 from gk.control.client import SOCKET
@@ -26,6 +26,9 @@ from gk.events import CertificateRenewed, ConfigReloaded
 from gk.imap.server import ImapServer
 from gk.inbound.accept import Accept
 from gk.log import setup
+from gk.mailauth.keys import Keys
+from gk.mailauth.records import Offer
+from gk.mailauth.signing import Signer
 from gk.metrics import LoopLag
 from gk.net import systemd
 from gk.net.dns import Resolver, SystemResolver
@@ -39,7 +42,7 @@ from gk.service import supervise
 from gk.smtp.server import SmtpServer
 from gk.store.db import Store
 from gk.store.search.indexer import Indexer
-from gk.tls.certs import Certificates
+from gk.tls.certs import KEYS, Certificates
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +58,10 @@ async def rooms(config: Config) -> AsyncIterator[Rooms]:
 
 def _rooms(config: Config, store: Store) -> Rooms:
     directory = Directory(store.accounts, store.mailboxes, config.domains, config.aliases)
-    return Rooms(store, directory, Passwords())
+    names = Names(
+        Keys(config.data / KEYS), Offer.of(config), lambda: SystemResolver(config.dns.resolver, remember=False)
+    )
+    return Rooms(store, directory, Passwords(), names)
 
 
 async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], None] = lambda rooms: None) -> None:
@@ -68,8 +74,11 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
         certificates = Certificates(config)
         logins = Logins(store.accounts, here.passwords, Failures(config.limits), config.domains)
         accept = Accept(store, here.directory, config.hostname, config.limits)
-        submit = Submit(store, here.directory, config.hostname)
-        runner = _runner(config, store, here.directory, bus, SystemResolver(config.dns.resolver))
+        for domain in await asyncio.to_thread(here.names.keys.ensure, config.domains):
+            log.info("event=dkim_keys_made domain=%s remedy=%s", domain, "«gk dns» prints the records to publish")
+        signer = Signer(here.names.keys)
+        submit = Submit(store, here.directory, config.hostname, signer)
+        runner = _runner(config, store, here.directory, bus, SystemResolver(config.dns.resolver), signer)
         listeners = _listeners(config, store, certificates, logins, accept, submit, inherited)
         control = ControlServer(config.data / SOCKET, here)
         for note in configuration.notes():
@@ -115,12 +124,12 @@ def _reloading(
         loop.remove_signal_handler(signal.SIGHUP)
 
 
-def _runner(config: Config, store: Store, directory: Directory, bus: Bus, resolver: Resolver) -> Runner:
+def _runner(config: Config, store: Store, directory: Directory, bus: Bus, resolver: Resolver, signer: Signer) -> Runner:
     chance = random.SystemRandom()
     route = Route(resolver, config.outbound, config.hostname, _own(config), chance)
     transport = Transport(config.outbound, config.hostname, _smarthost_password(config))
     courier = Courier(route, transport, config.outbound)
-    return Runner(store, courier, directory, config.outbound, bus, config.hostname, chance)
+    return Runner(store, courier, directory, config.outbound, bus, config.hostname, chance, signer)
 
 
 def _smarthost_password(config: Config) -> str | None:

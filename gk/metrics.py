@@ -19,6 +19,9 @@ commits = Histogram("gk_commit_seconds", "Time of one group commit", buckets=_FA
 commit_units = Counter("gk_commit_units_total", "Units of work committed", registry=REGISTRY)
 read_only = Gauge("gk_store_read_only", "1 after an I/O error, until restarted", registry=REGISTRY)
 queued = Gauge("gk_queue_messages", "Messages in the outgoing queue", registry=REGISTRY)
+tls_sessions = Counter(
+    "gk_tls_sessions_total", "Outgoing sessions by TLS policy and result", ["policy", "result"], registry=REGISTRY
+)
 attempts = Counter("gk_delivery_attempts_total", "Outgoing attempts by outcome", ["outcome"], registry=REGISTRY)
 
 

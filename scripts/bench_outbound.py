@@ -1,10 +1,10 @@
 """How fast the queue empties into a fast mail exchanger, what a message costs, and what pipelining is worth.
 
 usage: python scripts/bench_outbound.py [--messages 5000] [--domains 20] [--size 2048] [--latency MS] [--no-pipelining]
-                                        [--backlog N] [--postfix]
+                                        [--backlog N]
 The exchanger and the DNS are this script's own, in a process of their own; the server is `gk serve`. `--latency` is
 added to every reply, as a link of that round trip would. `--backlog` puts so many messages for an unreachable domain in
-front. `--postfix` has Postfix relay the same mail to the same exchanger, as root, where it is installed.
+front.
 """
 
 import argparse
@@ -110,7 +110,7 @@ async def _sink(door: Connection, port: int, domains: int, latency: float, pipel
         for number in range(domains):
             dns.domain(f"d{number}.test", f"127.0.1.{number % 250 + 1}")
         dns.domain("dead.test", "127.0.2.1")
-        server = await loop.create_server(Sink, [f"127.0.1.{n % 250 + 1}" for n in range(min(domains, 250))], port)
+        await loop.create_server(Sink, [f"127.0.1.{n % 250 + 1}" for n in range(min(domains, 250))], port)
         door.send(dns.port)
         while True:
             await asyncio.to_thread(door.recv)
@@ -151,7 +151,6 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.0, help="milliseconds")
     parser.add_argument("--no-pipelining", action="store_true")
     parser.add_argument("--backlog", type=int, default=0)
-    parser.add_argument("--keys", action="store_true", help="sign with DKIM: both keys are made first")
     options = parser.parse_args()
     (port,) = free_ports(1)
     here, there = multiprocessing.Pipe()
@@ -190,7 +189,7 @@ def main() -> None:
                         "peak MiB": memory,
                         "sink CPU ms each": round(sink_cpu / received * 1e3, 3),
                     }
-                )  # fmt: skip
+                )
             )
         finally:
             server.send_signal(signal.SIGTERM)

@@ -215,6 +215,7 @@ class Zone(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self._records: dict[str, dict[str, list[str]]] = {}
         self.faults: dict[str, str] = {}  # name → servfail, silent, truncated
+        self.signed: set[str] = set()  # domains whose answers are marked as validated (DNSSEC)
         self.asked: list[tuple[str, str]] = []
         self.port = 0
 
@@ -245,6 +246,8 @@ class Zone(asyncio.DatagramProtocol):
         self.asked.append((name, kind))
         response = dns.message.make_response(query)
         response.flags |= dns.flags.AA | dns.flags.RA
+        if any(name == domain or name.endswith(f".{domain}") for domain in self.signed):
+            response.flags |= dns.flags.AD
         match self.faults.get(name):
             case "silent":
                 return

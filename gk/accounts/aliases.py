@@ -32,6 +32,11 @@ class Directory:
         self._version = accounts.version
         self.configure(domains, aliases)
 
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains as A-labels, the first of the configuration first."""
+        return (self._first, *sorted(self._domains - {self._first})) if self._domains else ()
+
     def configure(self, domains: Sequence[str], aliases: Mapping[str, Sequence[str]]) -> None:
         """Take over the domains and aliases of a configuration just read."""
         self._found = {}

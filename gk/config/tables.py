@@ -61,6 +61,9 @@ class Dns:
     """Name resolution."""
 
     resolver: tuple[str, ...] = key((), 'Resolvers as "address:port"; empty: those of the system.')
+    validating: bool = key(
+        False, "The resolvers check DNSSEC, and nobody is between them and GK; needed for DANE, not on loopback."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class Outbound:
     batch: int = key(10, "Queued messages claimed at once.")
     per_domain: int = key(20, "Connections to one domain at once.")
     per_address: int = key(2, "Connections to one MX address at once.")
+    tls_ca: str = key("", "PEM file of the authorities believed for MTA-STS; empty: those of the system.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class Fetching:
         while start < len(numbers):
             part = self._view.look(numbers[start : start + most])
             if self._sees:
+                self.complete &= part.complete
                 seen |= await self._see(part)
                 part = self._view.look(part.numbers)
             self._c.tell(self._view.introduce(part.flags))
@@ -113,7 +114,7 @@ class Fetching:
         """The columns asked for, by name, the slice without messages that are gone from the index, and where it ends
         early: at this message number."""
         if not self._columns or not len(part.uids):
-            return {}, part, None
+            return dict.fromkeys(self._columns, ()), part, None
         rows = self._c.store.mailboxes.rows(self._c.mailbox, part.uids, self._columns, ROW_BYTES)
         if not rows:
             return dict.fromkeys(self._columns, ()), part.only(set()), None

@@ -138,6 +138,7 @@ class Connection(asyncio.Protocol):
             wire.feed(data)
         else:
             self._deflate.feed(data)
+        self._woken = True
         if not self._fresh:
             self._deadline = self._loop.time() + self._server.limits.idle_minutes * 60
         if self._waiter is not None:
@@ -290,7 +291,7 @@ class Connection(asyncio.Protocol):
         if self._conversation.notifying is not None:
             self._woken = False
             await self._conversation.tell_notifications()
-            if self._woken:  # something happened while that was written
+            if self._woken:  # something happened, or came in, while that was written
                 return
         await self._more()
 

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from gk.message.address import AddressError, ascii_domain, parse_address
+from gk.message.sevenbit import Unalterable
 from gk.outbound.answer import Answer, Patience, clean, known, reason
 from gk.outbound.letter import Letter
 from gk.outbound.link import Link
@@ -46,8 +47,11 @@ class Exchange:
         left = list(recipients)
         content = await self._letter.read()
         if not content.isascii() and not self._link.offers("8bitmime"):
-            self.clean = True
-            return self._all(recipients, 554, "5.6.3 the server takes no 8-bit mail, and a message is not rewritten")
+            try:
+                content = await self._letter.in_seven_bits()
+            except Unalterable as reason_:
+                self.clean = True
+                return self._all(recipients, 554, f"5.6.3 the server takes no 8-bit mail, and {reason_}")
         try:
             while left:
                 group, left = left[:GROUP], left[GROUP:]

@@ -2,8 +2,12 @@
 
 import asyncio
 
+from gk.mailauth.signing import Signer
+from gk.message.sevenbit import seven_bit
+from gk.outbound.author import author_domain
 from gk.store.mailboxes import Mailboxes
 
+HEAD = 64 << 10  # bytes in which the From field is looked for
 IN_LOOP = 64 << 10  # bytes that are copied in the event loop
 
 
@@ -14,8 +18,8 @@ class Removed(Exception):
 class Letter:
     """One queued message."""
 
-    def __init__(self, mailboxes: Mailboxes, message: int, prefix: bytes = b"") -> None:
-        self._mailboxes, self._message, self._prefix = mailboxes, message, prefix
+    def __init__(self, mailboxes: Mailboxes, message: int, prefix: bytes = b"", signer: Signer | None = None) -> None:
+        self._mailboxes, self._message, self._prefix, self._signer = mailboxes, message, prefix, signer
         self._content: bytes | None = None
 
     async def read(self) -> bytes:
@@ -30,3 +34,11 @@ class Letter:
             finally:
                 found.close()
         return self._content
+
+    async def in_seven_bits(self) -> bytes:
+        """The same for a server without 8BITMIME: encoded anew, and signed after that. Raises Unalterable, too."""
+        content = (await self.read())[len(self._prefix) :]
+        made = await asyncio.to_thread(seven_bit, content)
+        if not self._prefix or self._signer is None:
+            return made
+        return await self._signer.fields(author_domain(made[:HEAD]), made, len(made)) + made

@@ -27,6 +27,7 @@ from gk.errors import ConfigError, Refused, Unavailable
 from gk.mailauth.dane import Untrusted, judge, peer_chain, usable
 from gk.mailauth.domain import canonical
 from gk.mailauth.sts import Sts, StsFault, allows
+from gk.message.header import fields, uncomment, unfold
 from gk.net.dns import DnsFailed, NoSuchName, Tlsa, Vouching
 from gk.store.tls import DAY, StsPolicy, TlsRecords, TlsResult
 
@@ -323,6 +324,12 @@ def tls_result(error: BaseException) -> str:
             return named.get(seen.verify_code, "certificate-not-trusted")  # X509_V_ERR_… of OpenSSL
         seen = seen.__cause__ or seen.__context__
     return "validation-failure"
+
+
+def says_optional(header: bytes) -> bool:
+    """Whether a message says `TLS-Required: No`, once (RFC 8689 §5)."""
+    found = [header[at:end] for name, at, end in fields(header, 0, len(header)) if name == b"tls-required"]
+    return len(found) == 1 and unfold(uncomment(found[0])).lower() == b"no"
 
 
 def _unverified() -> ssl.SSLContext:

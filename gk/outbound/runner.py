@@ -18,6 +18,7 @@ from gk.bus import Bus, Subscription
 from gk.config import Outbound
 from gk.errors import Unavailable
 from gk.events import DeliveryAttempted, MessageQueued
+from gk.mailauth.signing import Signer
 from gk.message.address import AddressError, parse_address
 from gk.message.compose import ComposeError
 from gk.outbound import bounce, schedule
@@ -59,7 +60,9 @@ class Runner:
         bus: Bus,
         hostname: str,
         chance: random.Random,
+        signer: Signer | None = None,
     ) -> None:
+        self._signer = signer
         self._store, self._courier, self._directory = store, courier, directory
         self._config, self._bus, self._hostname, self._chance = config, bus, hostname, chance
         self._seen = clocks()
@@ -152,7 +155,7 @@ class Runner:
                 asyncio.get_running_loop().call_later(GATHER, self._ended.set)
 
     async def _deliver(self, claim: Claim, began: tuple[float, float]) -> None:
-        letter = Letter(self._store.mailboxes, claim.message, claim.prefix)
+        letter = Letter(self._store.mailboxes, claim.message, claim.prefix, self._signer)
         try:
             answers = await self._courier.deliver(claim, letter)
         except Removed:

@@ -6,8 +6,10 @@ from typing import Protocol
 
 from gk.accounts.aliases import Directory
 from gk.errors import GkError, NoSuchAccount
+from gk.mailauth.signing import Signer
 from gk.message.address import Address
 from gk.message.dsn import Failure, report
+from gk.outbound.author import author_domain
 from gk.outbound.bounce import RETURN_PATH, wanted
 from gk.store.db import Store
 from gk.store.outgoing import QueuedRecipient
@@ -31,8 +33,8 @@ class EnvelopeRecipient(Protocol):
 class Submit:
     """Takes complete messages from users, programs and reports; what it returned from is on disk."""
 
-    def __init__(self, store: Store, directory: Directory, hostname: str) -> None:
-        self._store, self._directory, self._hostname = store, directory, hostname
+    def __init__(self, store: Store, directory: Directory, hostname: str, signer: Signer | None = None) -> None:
+        self._store, self._directory, self._hostname, self._signer = store, directory, hostname, signer
 
     async def submit(
         self,
@@ -82,10 +84,23 @@ class Submit:
         local = [(await self._for_mailboxes(sent, sender), list(here.values()))] if here else []
         if confirmed and sender is not None:
             local.append((await self._confirmation(sender, confirmed, sent, envid), self._home(account, sender)))
+        prefix = await self._signature(sent, sender) if away and self._signer is not None else b""
         queue_id = await self._store.outgoing.add(
-            sent, str(sender or ""), away, account=account.id, origin=origin, envid=envid, ret=ret, local=local
-        )
+            sent, str(sender or ""), away, account=account.id, origin=origin, envid=envid, ret=ret, prefix=prefix,
+            local=local,
+        )  # fmt: skip
         return str(queue_id) if queue_id else "delivered"
+
+    async def _signature(self, sent: Arrival, sender: Address | None) -> bytes:
+        """The DKIM-Signature fields, kept beside the message: its content is stored already."""
+        assert self._signer is not None
+        domain = author_domain(sent.parsed.header) or (sender.key.rpartition("@")[2] if sender else "")
+        if not self._signer.signs(domain):
+            return b""
+        if isinstance(sent.content, bytes):
+            return await self._signer.fields(domain, sent.content, sent.size)
+        with sent.content.map() as content:
+            return await self._signer.fields(domain, content, sent.size)
 
     async def _for_mailboxes(self, sent: Arrival, sender: Address | None) -> Arrival:
         """The copy that stays here: with the Return-Path of a final delivery (RFC 5321 §4.4)."""

@@ -6,6 +6,7 @@ the server to this client, and, where that is the same for all, to any client.
 
 import asyncio
 import collections
+import os
 import random
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ from tests.imap.responses import code, numbers, pairs, parsed
 
 IMMUTABLE = (b"RFC822.SIZE", b"INTERNALDATE", b"ENVELOPE", b"EMAILID", b"THREADID", b"SAVEDATE", b"BODYSTRUCTURE")
 COPIED = (b"RFC822.SIZE", b"INTERNALDATE", b"ENVELOPE", b"EMAILID", b"THREADID", b"SUBJECT")
+
+LASTING = ("INBOX", "Archive")  # nobody deletes these
 
 Flags = frozenset[bytes]
 
@@ -53,6 +56,7 @@ class Box:
     modseqs: dict[int, int] = field(default_factory=dict)
     keywords: set[bytes] = field(default_factory=set)
     highest: int = 0  # modseq
+    opened: int = 0  # the same when it was selected
     uidnext: int = 0
     told: set[int] = field(default_factory=set)  # uids whose flags were told since a search began
     earlier: list[int] = field(default_factory=list)  # VANISHED (EARLIER)
@@ -72,10 +76,13 @@ class Mirror:
         self.next: Box | None = None  # being selected
         self.marks: dict[tuple[int, bytes], int] = {}  # what never falls, by uidvalidity
         self.kept: dict[int, tuple[int, dict[int, Flags], dict[int, int]]] = {}  # what a QRESYNC client has on its disk
-        self.log: collections.deque[bytes] = collections.deque(maxlen=60)
+        self.log: collections.deque[bytes] = collections.deque(maxlen=int(os.environ.get("GK_STRESS_LOG", "60")))
         self.count = 0
         self.data: list[list[Any]] = []  # responses of the command under way that are not about the mailbox
         self.fetched: list[tuple[int, dict[bytes, Any]]] = []
+        self.sent: dict[bytes, bytes] = {}  # the commands under way
+        self.asking = False  # one is being answered that chooses what is told of a message
+        self.copyuid: tuple[int, list[int], list[int]] | None = None
 
     # -- the connection
 
@@ -87,7 +94,7 @@ class Mirror:
             if word != "NOTIFY":
                 await self.ok(f"ENABLE {word}")
         if "NOTIFY" in self.traits:
-            self.kind = self.dice.choice(["SELECTED", "SELECTED-DELAYED"])
+            self.kind = "SELECTED-DELAYED" if self.vanishing else "SELECTED"
             events = "MessageNew MessageExpunge FlagChange"
             await self.ok(f"NOTIFY SET ({self.kind} ({events})) (PERSONAL ({events} MailboxName))")
 
@@ -122,14 +129,20 @@ class Mirror:
         tag = b"a%d" % self.count
         data = text.encode() if isinstance(text, str) else text
         self.log.append(b"C: " + tag + b" " + data[:200])
+        self.sent[tag] = data[:12]
         self.client.send(tag + b" " + data + b"\r\n")
         return tag
 
     async def hear_until(self, tag: bytes, *, expunges: bool = True) -> tuple[bytes, bytes, bytes]:
         assert self.client is not None
-        self.data, self.fetched = [], []
+        self.data, self.fetched, self.asking = [], [], b"FETCH" in self.sent.pop(tag)
         while True:
-            response = await self.client.response()
+            try:
+                response = await self.client.response()
+            except ConnectionResetError:  # its last words crossed ours
+                response = b""
+            if not response and self.box is not None and self.box.name not in LASTING:
+                raise Gone
             self.log.append(b"S: " + response[:300])
             if response.startswith(tag + b" "):
                 found = code(response)
@@ -209,6 +222,9 @@ class Mirror:
         match what:
             case b"CLOSED":
                 self.box, self.next = self.next, None
+            case b"COPYUID":
+                uidvalidity, old, new = value.split()
+                self.copyuid = int(uidvalidity), numbers(old), numbers(new)
             case b"UIDVALIDITY":
                 self.chosen().uidvalidity = int(value)
             case b"UIDNEXT":
@@ -217,6 +233,7 @@ class Mirror:
             case b"HIGHESTMODSEQ":
                 box = self.chosen()
                 box.highest = max(box.highest, int(value))
+                box.opened = box.opened or int(value)
                 self.never_falls(box.uidvalidity, b"HIGHESTMODSEQ", int(value))
 
     def never_falls(self, uidvalidity: int, what: bytes, value: int) -> None:
@@ -244,12 +261,12 @@ class Mirror:
             return
         assert expunges, "VANISHED where message numbers are in use"
         for uid in numbers(words[0]):
-            if uid in box.flags or uid in box.uids:
-                self.left(box.uids.index(uid))
-                continue
-            place = next((n for n, u in enumerate(box.uids) if u is None and self.fits(n, uid)), None)
-            assert place is not None, f"VANISHED of {uid}, which was not there"
-            self.left(place)
+            places = [n for n, u in enumerate(box.uids) if u == uid or (u is None and self.fits(n, uid))]
+            assert places, f"VANISHED of {uid}, which was not there"
+            self.left(places[0])
+            box.earlier.append(uid)
+            box.flags.pop(uid, None)
+            box.modseqs.pop(uid, None)
 
     def fits(self, place: int, uid: int) -> bool:
         """Whether a message of this place may have the uid, by what is known of its neighbours."""
@@ -275,7 +292,7 @@ class Mirror:
             assert uid in (None, said), f"number {number} is {uid}, not {said}"
             assert self.fits(number - 1, said), f"uid {said} cannot be number {number}"
             uid = box.uids[number - 1] = said
-        assert not self.vanishing or b"UID" in items or not self.fetched or "UID" not in items
+        assert not self.vanishing or b"UID" in items or self.asking, "a change of flags without a uid"
         if uid is None:
             return
         key = (box.uidvalidity, uid)
@@ -304,7 +321,9 @@ class Mirror:
             flags -= {b"\\Recent"}
         new = {flag for flag in flags if not flag.startswith(b"\\")} - box.keywords
         assert not new, f"keywords that FLAGS did not tell: {new}"
-        assert self.modseqs <= bool(modseq), "FLAGS without MODSEQ"
+        if not modseq:  # a FETCH gives what it was asked for
+            assert not self.modseqs or self.asking, "a change of flags without MODSEQ"
+            box.modseqs.pop(uid, None)
         if modseq and modseq == box.modseqs.get(uid) and uid in box.flags:
             assert flags == box.flags[uid], f"flags of {uid} changed from {box.flags[uid]} without a new MODSEQ"
         box.flags[uid] = flags
@@ -316,9 +335,9 @@ class Mirror:
         """Ask until the uid and the flags of every message are known; all news were told then."""
         for _ in range(50):
             box = self.chosen()
-            if None not in box.uids and len(box.flags) == len(box.uids):
+            if None not in box.uids and len(box.flags) == len(box.modseqs) == len(box.uids):
                 return
-            await self.ok("UID FETCH 1:* (FLAGS)")
+            await self.say("UID FETCH 1:* (FLAGS MODSEQ)")  # NO where one of them went meanwhile
         raise AssertionError("there is always something new")
 
     async def keep(self) -> None:
@@ -332,27 +351,25 @@ class Mirror:
         """Come back with what was kept, and end with what a client has that asks for everything."""
         uidvalidity = self.dice.choice(list(self.kept))
         modseq, flags, modseqs = self.kept[uidvalidity]
-        uids = f" 1:{max(flags)}" if flags and self.dice.random() < 0.3 else ""
-        uids = uids and uids.replace(str(max(flags)), "*") if self.dice.random() < 0.5 else uids
-        parameters = f" (QRESYNC ({uidvalidity} {modseq}{uids if not uids.endswith('*') else ''}))"
-        if uids and not uids.endswith("*"):
-            parameters = f" (QRESYNC ({uidvalidity} {modseq} 1:4294967295))"
-        if not await self.select(name, parameters=parameters):
+        last = max(flags, default=0)
+        only = last > 0 and self.dice.random() < 0.3
+        if not await self.select(name, parameters=f" (QRESYNC ({uidvalidity} {modseq}{f' 1:{last}' if only else ''}))"):
             return
         box = self.chosen()
         if box.uidvalidity != uidvalidity:
             assert not box.earlier and not box.flags
             return
-        selected, size = box.highest, len(box.uids)
-        gone = set(box.earlier)
+        selected, gone = box.opened, set(box.earlier)
         assert gone.isdisjoint(box.flags), "vanished and there"
         box.flags = {uid: value for uid, value in flags.items() if uid not in gone} | box.flags
         box.modseqs = {uid: value for uid, value in modseqs.items() if uid not in gone} | box.modseqs
-        before = dict(box.modseqs)
-        if size:
+        if only:
+            await self.say(f"UID FETCH {last + 1}:* (FLAGS MODSEQ)")
+        if size := len(box.uids):
+            before = dict(box.modseqs)
             await self.say(f"FETCH 1:{size} (UID)", expunges=False)
-        assert box.uids[:size] == sorted(before), "what was kept and what was told is not what is there"
-        if size and not self.moving:
+            there = [uid for uid in box.known() if uid < box.uidnext]
+            assert there == sorted(u for u in box.flags if u < box.uidnext), "that is not what is there"
             await self.say(f"FETCH 1:{size} (UID FLAGS MODSEQ)", expunges=False)
             for _, items in self.fetched:
                 uid, now = int(items[b"UID"]), int(items[b"MODSEQ"][0])

@@ -12,7 +12,7 @@ _CODE = re.compile(rb"(?:\*|\S+) (OK|NO|BAD|BYE) (?:\[([A-Z-]+)(?: ([^\]]*))?\])
 
 
 def parsed(response: bytes) -> list[Any]:
-    """`* 1 FETCH (UID 7 FLAGS ())` → [b"*", b"1", b"FETCH", [b"UID", b"7", b"FLAGS", []]]; strings and atoms are bytes."""
+    """`* 1 FETCH (UID 7 FLAGS ())` → [b"*", b"1", b"FETCH", [b"UID", b"7", b"FLAGS", []]]."""
     stack: list[list[Any]] = [[]]
     at = 0
     while at < len(response):

@@ -12,7 +12,7 @@ async def test_a_full_account_takes_nothing_more_and_deleting_makes_room(imap: H
     client = await Client.login(imap.port, box="INBOX")
     text = message("large", 100_000)
     await client.append(text)
-    assert await client.ok("GETQUOTA \"\"") == [b'* QUOTA "" (STORAGE 98 146 MESSAGE 1 10000000)\r\n']
+    assert await client.ok('GETQUOTA ""') == [b'* QUOTA "" (STORAGE 98 146 MESSAGE 1 10000000)\r\n']
     refused = await client.command(b"APPEND INBOX {%d+}\r\n%b" % (len(text), text))
     assert b"NO [OVERQUOTA]" in refused[-1]
     refused = await client.command("COPY 1 Archive")

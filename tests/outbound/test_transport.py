@@ -234,8 +234,11 @@ async def test_a_server_with_room_for_nobody_defers(post: Post) -> None:
 async def test_eight_bits_are_not_sent_to_a_server_of_seven(post: Post) -> None:
     mx = await post.stranger(extensions=("SIZE",))
     (answer,) = await post.deliver(content=CONTENT + "é".encode() + b"\r\n")
-    assert answer.permanent and answer.text.startswith("5.6.3")
-    assert not any(line.startswith("MAIL") for line in mx.lines)
+    assert answer.accepted
+    assert mx.kept[0].content.isascii() and b"=C3=A9" in mx.kept[0].content
+    (answer,) = await post.deliver(content=CONTENT.replace(b"hello", "é".encode()) + "é".encode() + b"\r\n")
+    assert answer.permanent and answer.text == "5.6.3 the server takes no 8-bit mail, and a header is not ASCII"
+    assert len(mx.kept) == 1
 
 
 async def test_an_international_address_goes_as_it_is_where_it_can(post: Post) -> None:

@@ -92,10 +92,28 @@ async def _resynchronise(c: Conversation, known: _Known) -> None:
 
 async def tell_vanished(c: Conversation, since: int, among: list[tuple[int, int]] | None) -> None:
     """VANISHED (EARLIER) for what went since a modseq, in responses of a bounded length."""
-    gone = c.store.mailboxes.vanished(c.mailbox, since, among)
+    gone = _without(c.view, c.store.mailboxes.vanished(c.mailbox, since, among))
     for start in range(0, len(gone), SLICE):
         c.tell(vanished_earlier(gone[start : start + SLICE]))
         await c.breathe()
+
+
+def _without(view: View, gone: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Of these ranges of uids what the session does not count: what went since it looked it is told in its turn."""
+    numbers = view.select(SequenceSet(tuple(gone)), by_uid=True)
+    if not numbers:
+        return gone
+    left: list[tuple[int, int]] = []
+    uids = iter([*view.uids(numbers), 0])
+    uid = next(uids)
+    for first, last in gone:
+        while first <= uid <= last:
+            if first < uid:
+                left.append((first, uid - 1))
+            first, uid = uid + 1, next(uids)
+        if first <= last:
+            left.append((first, last))
+    return left
 
 
 def _parameters(args: Cursor) -> _Parameters:

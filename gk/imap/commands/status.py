@@ -1,6 +1,8 @@
 """STATUS (RFC 3501 §6.3.10; SIZE: RFC 8438, DELETED: RFC 9051, HIGHESTMODSEQ: RFC 7162, MAILBOXID: RFC 8474,
 APPENDLIMIT: RFC 7889, DELETED-STORAGE: RFC 9208)."""
 
+import dataclasses
+
 from gk.imap.conversation import Conversation
 from gk.imap.grammar import BadSyntax, Cursor
 from gk.imap.registry import announce, command
@@ -47,6 +49,9 @@ def status_items(args: Cursor) -> tuple[bytes, ...]:
 def status_line(c: Conversation, box: Mailbox, items: tuple[bytes, ...]) -> bytes:
     """The untagged STATUS of a mailbox."""
     values = c.store.mailboxes.status(box)
+    if (snapshot := c.store.snapshots.get(box.id)) is not None:  # what SELECT says may be a commit behind
+        uidnext, modseq = min(values.uidnext, snapshot.uidnext), min(values.modseq, snapshot.modseq)
+        values = dataclasses.replace(values, uidnext=uidnext, modseq=modseq)
     parts = []
     for item in items:
         if item == b"MAILBOXID":

@@ -1,6 +1,6 @@
 """STORE and UID STORE (RFC 3501 §6.4.6, §6.4.8), conditional by UNCHANGEDSINCE (RFC 7162 §3.1.3)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal as Choice
 
 from gk.imap.conversation import Conversation
@@ -8,7 +8,9 @@ from gk.imap.grammar import LARGEST_MODSEQ, BadSyntax, Cursor
 from gk.imap.registry import command
 from gk.imap.reply import Reply, bad, no, ok
 from gk.imap.session import SELECTED
+from gk.imap.view import Slice, View
 from gk.store.chosen import uid_set
+from gk.store.values import SYSTEM, Flags
 
 UNIT = 10_000  # messages of one commit: what a delivery may have to wait for
 SLICE = 2000  # responses rendered before others have their turn
@@ -61,15 +63,14 @@ async def _store(c: Conversation, args: Cursor, *, by_uid: bool) -> Reply:
         done = part.numbers
     if not silent:
         await _tell(c, done, by_uid=by_uid)
-        view.told(view.uids(done))
     else:
         if unchanged_since is not None:
             c.tell(_modseqs(c, done, by_uid=by_uid))
-        view.told([uid for uid in view.uids(done) if uid not in unheard])
+        view.told([uid for uid in _foreseen(view, part, view.look(done), mode, flags) if uid not in unheard])
     code = ""
     if modified:
         code = "MODIFIED " + uid_set(modified if by_uid else view.removed(modified))
-    if not part.complete and not by_uid:
+    if not by_uid and not (part.complete and view.look(numbers).complete):  # gone before, or while it waited its turn
         return no("some of them were expunged meanwhile", code or "EXPUNGEISSUED")
     return ok("stored", code)
 
@@ -106,7 +107,30 @@ async def _tell(c: Conversation, numbers: Sequence[int], *, by_uid: bool) -> Non
         if view.with_modseq:
             columns.append(part.modseqs)
         c.tell(b"".join([template % values for values in zip(*columns, strict=True)]))
+        view.told(part.uids)
         await c.flush()
+
+
+def _foreseen(view: View, before: Slice, after: Slice, mode: Mode, flags: Flags) -> Iterator[int]:
+    """The uids whose flags are what a silent client makes of it: nobody else changed them while it waited its turn."""
+    given = frozenset(word.lower() for word in flags.keywords)
+
+    def plain(value: int) -> tuple[int, frozenset[str]]:
+        return value & SYSTEM, frozenset(word.lower() for word in view.snapshot.words(value))
+
+    def changed(value: int) -> tuple[int, frozenset[str]]:
+        system, words = plain(value)
+        match mode:
+            case "add":
+                return system | flags.system, words | given
+            case "remove":
+                return system & ~flags.system, words - given
+        return flags.system, given
+
+    expected = {value: changed(value) for value in set(before.flags)}
+    now = {value: plain(value) for value in set(after.flags)}
+    were = dict(zip(before.uids, before.flags, strict=True))
+    return (u for u, value in zip(after.uids, after.flags, strict=True) if now[value] == expected[were[u]])
 
 
 def _modseqs(c: Conversation, numbers: Sequence[int], *, by_uid: bool) -> bytes:
