@@ -29,11 +29,14 @@ from gk.log import setup
 from gk.mailauth.keys import Keys
 from gk.mailauth.records import Offer
 from gk.mailauth.signing import Signer
+from gk.mailauth.sts import Sts
 from gk.metrics import LoopLag
 from gk.net import systemd
 from gk.net.dns import Resolver, SystemResolver
+from gk.net.fetch import Fetch
 from gk.net.listener import Listener
 from gk.outbound.courier import Courier
+from gk.outbound.policy import Policies, authorities
 from gk.outbound.route import Route
 from gk.outbound.runner import Runner
 from gk.outbound.submit import Submit
@@ -78,13 +81,15 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
             log.info("event=dkim_keys_made domain=%s remedy=%s", domain, "«gk dns» prints the records to publish")
         signer = Signer(here.names.keys)
         submit = Submit(store, here.directory, config.hostname, signer)
-        runner = _runner(config, store, here.directory, bus, SystemResolver(config.dns.resolver), signer)
+        resolver = SystemResolver(config.dns.resolver, validating=config.dns.validating)
+        policies = _policies(config, store, resolver)
+        runner = _runner(config, store, here.directory, bus, resolver, policies, signer)
         listeners = _listeners(config, store, certificates, logins, accept, submit, inherited)
         control = ControlServer(config.data / SOCKET, here)
         for note in configuration.notes():
             log.info("event=note text=%r", note)
         indexer = Indexer(store, config.log.format)
-        async with supervise(runner, indexer, LoopLag(), systemd.Watchdog()), supervise(*listeners, control):
+        async with supervise(policies, runner, indexer, LoopLag(), systemd.Watchdog()), supervise(*listeners, control):
             with _reloading(config, here.directory, logins, certificates, bus):
                 systemd.notify("READY=1")
                 log.info("event=ready listeners=%d", len(listeners))
@@ -124,12 +129,25 @@ def _reloading(
         loop.remove_signal_handler(signal.SIGHUP)
 
 
-def _runner(config: Config, store: Store, directory: Directory, bus: Bus, resolver: Resolver, signer: Signer) -> Runner:
+def _runner(
+    config: Config,
+    store: Store,
+    directory: Directory,
+    bus: Bus,
+    resolver: Resolver,
+    policies: Policies,
+    signer: Signer,
+) -> Runner:
     chance = random.SystemRandom()
     route = Route(resolver, config.outbound, config.hostname, _own(config), chance)
     transport = Transport(config.outbound, config.hostname, _smarthost_password(config))
-    courier = Courier(route, transport, config.outbound)
+    courier = Courier(route, transport, policies, config.outbound)
     return Runner(store, courier, directory, config.outbound, bus, config.hostname, chance, signer)
+
+
+def _policies(config: Config, store: Store, resolver: SystemResolver) -> Policies:
+    fetch = Fetch(resolver, authorities(config))
+    return Policies(resolver, Sts(resolver, fetch.get, store.tls), store.tls, config.outbound, authorities(config))
 
 
 def _smarthost_password(config: Config) -> str | None:

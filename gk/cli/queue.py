@@ -108,7 +108,8 @@ def _on_some(name: str, help_: str, done: str) -> None:
         numbers = [number] if number is not None else [message["id"] for message in _messages(config, chosen)]
         for each in numbers:
             act(config, f"queue_{name}", {"id": each})
-        show({"id": number} if number is not None else numbers, json_, f"{done} {', '.join(map(str, numbers)) or 'none'}")
+        text = f"{done} {', '.join(map(str, numbers)) or 'none'}"
+        show({"id": number} if number is not None else numbers, json_, text)
 
 
 _on_some("retry", "Try a message again now.", "due now:")

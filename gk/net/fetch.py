@@ -26,6 +26,7 @@ class Fetch:
     def __init__(self, resolver: Resolver, context: ssl.SSLContext | None = None, allow: Collection[str] = ()) -> None:
         self._resolver, self._allow = resolver, frozenset(allow)
         self._context = context or ssl.create_default_context()
+        self._context.hostname_checks_common_name = False  # RFC 9525 §6.3
 
     async def get(self, url: str, *, seconds: float = SECONDS, most: int = BYTES) -> Page:
         """The answer, whatever its status; raises FetchFailed."""

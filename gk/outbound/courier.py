@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 
 from gk.config import Outbound
 from gk.errors import Unavailable
+from gk.mailauth.dane import Untrusted
 from gk.outbound.answer import Answer
 from gk.outbound.exchange import Exchange, Stale
 from gk.outbound.letter import Letter
 from gk.outbound.link import Link, Links
+from gk.outbound.policy import Destination, Policies, TlsPolicy
 from gk.outbound.route import Route, Target, Undeliverable
 from gk.outbound.transport import NoService, TlsFailed, Transport
 from gk.store.outgoing import Claim, ClaimedRecipient
@@ -23,8 +25,8 @@ ATTEMPT = 600.0  # seconds after which no further server of a domain is tried: t
 class Courier:
     """One attempt for one claim."""
 
-    def __init__(self, route: Route, transport: Transport, config: Outbound) -> None:
-        self._route, self._transport = route, transport
+    def __init__(self, route: Route, transport: Transport, policies: Policies, config: Outbound) -> None:
+        self._route, self._transport, self._policies = route, transport, policies
         self._gates = Gates(config.per_address)
         self._links = Links()
 
@@ -36,6 +38,9 @@ class Courier:
             return same(claim.recipients, 550, f"{error.status} {error}")
         except Unavailable as error:
             return same(claim.recipients, 0, str(error))
+        destination = await self._policies.of(
+            claim.domain, [t.host for t in targets], require=claim.requiretls > 0, optional=claim.requiretls < 0
+        )
         answers: dict[int, Answer] = {}
         settled: set[int] = set()
         end = asyncio.get_running_loop().time() + ATTEMPT
@@ -44,7 +49,7 @@ class Courier:
             if not waiting or asyncio.get_running_loop().time() > end:
                 break
             try:
-                for answer in await self._at(target, claim, waiting, letter):
+                for answer in await self._at(target, destination, claim, waiting, letter):
                     answers[answer.no] = answer
                     if answer.accepted or answer.permanent or answer.doubtful:
                         settled.add(answer.no)
@@ -56,22 +61,46 @@ class Courier:
         return [answers[r.no] for r in claim.recipients]
 
     async def _at(
-        self, target: Target, claim: Claim, recipients: list[ClaimedRecipient], letter: Letter
+        self,
+        target: Target,
+        destination: Destination,
+        claim: Claim,
+        recipients: list[ClaimedRecipient],
+        letter: Letter,
     ) -> list[Answer]:
         async with self._gates.enter(target.address):
-            key = (target.host, target.address, target.port)
+            try:
+                steps = destination.steps(target.host)
+            except Untrusted as error:
+                raise NoService(error.code, str(error)) from None
+            key = (target.host, target.address, target.port, steps)  # sessions are shared where the same is wanted
             while (link := self._links.take(key)) is not None:
                 try:
                     return await self._over(link, key, claim, recipients, letter)
                 except Stale:
                     continue
-            try:
-                link = await self._transport.open(target, tls=True)
-            except TlsFailed as failure:
-                # Opportunistic: a server whose TLS is broken still gets the mail as before TLS existed (RFC 7435).
-                log.info("event=tls_failed host=%s reason=%s", target.host, failure)
-                link = await self._transport.open(target, tls=False)
+            link = await self._session(target, destination, steps)
             return await self._over(link, key, claim, recipients, letter)
+
+    async def _session(self, target: Target, destination: Destination, steps: Sequence[TlsPolicy]) -> Link:
+        """A session opened in the strictest way that succeeds. Raises NoService."""
+        code, text = 0, ""
+        for policy in steps:
+            try:
+                link = await self._transport.open(target, policy)
+            except TlsFailed as failure:
+                log.info("event=tls_failed host=%s policy=%s reason=%s", target.host, policy.kind, failure)
+                destination.record(target.host, policy, failure.result)
+                code, text = 0, str(failure)
+                continue
+            try:
+                destination.check(target.host, policy, link.session, link.extensions)
+                return link
+            except Untrusted as error:
+                log.info("event=tls_refused host=%s policy=%s reason=%s", target.host, policy.kind, error)
+                link.leave()
+                code, text = error.code, str(error)
+        raise NoService(code, text)
 
     async def _over(
         self, link: Link, key: tuple[object, ...], claim: Claim, recipients: list[ClaimedRecipient], letter: Letter

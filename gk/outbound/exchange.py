@@ -201,6 +201,7 @@ class Exchange:
         options = [f"SIZE={len(content)}"] if link.offers("size") else []
         options += [] if content.isascii() else ["BODY=8BITMIME"]
         options += ["SMTPUTF8"] if international else []
+        options += ["REQUIRETLS"] if claim.requiretls > 0 else []  # RFC 8689 §4.2
         if self._dsn:  # RFC 3461 §5.2.1: passed on as they came
             options += [f"RET={claim.ret}"] if claim.ret else []
             options += [f"ENVID={claim.envid}"] if claim.envid else []

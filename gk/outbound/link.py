@@ -1,6 +1,7 @@
 """One open session with a server: greeted, encrypted where that was to be, ready for transactions (RFC 5321 §3.3)."""
 
 import asyncio
+import ssl
 
 import aiosmtplib
 
@@ -20,8 +21,8 @@ class Link:
             raise Disconnected("the connection was lost")
         self.host = host
         self.extensions = {name.lower(): value for name, value in server.esmtp_extensions.items()}
-        ssl_object = transport.get_extra_info("ssl_object")
-        self.tls = ssl_object.version() if ssl_object else None
+        self.session: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+        self.tls = self.session.version() if self.session else None
         self.transactions = 0
         self._server = server  # kept: it owns the transport
         self._transport = transport

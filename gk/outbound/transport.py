@@ -3,13 +3,13 @@
 import asyncio
 import os
 import socket
-import ssl
 
 import aiosmtplib
 
 from gk.config import Outbound
 from gk.outbound.answer import Patience, clean, known, reason
 from gk.outbound.link import LINGER, Link
+from gk.outbound.policy import TlsPolicy, tls_result
 from gk.outbound.replies import Disconnected, OutOfStep
 from gk.outbound.route import Target
 
@@ -23,7 +23,11 @@ class NoService(Exception):
 
 
 class TlsFailed(Exception):
-    """STARTTLS was offered and did not lead to a usable session."""
+    """The session has not the TLS it was to have; `result` says why in the words of RFC 8460 §4.3."""
+
+    def __init__(self, text: str, result: str) -> None:
+        super().__init__(text)
+        self.result = result
 
 
 class Transport:
@@ -32,32 +36,26 @@ class Transport:
     def __init__(self, config: Outbound, hostname: str, password: str | None, patience: Patience | None = None) -> None:
         self._config, self._hostname, self._password = config, hostname, password
         self.patience = patience or Patience()
-        self._any = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # RFC 7435: encrypted to nobody in particular
-        self._any.check_hostname, self._any.verify_mode = False, ssl.CERT_NONE
-        self._verified = ssl.create_default_context() if config.smarthost else self._any
 
-    async def open(self, target: Target, *, tls: bool) -> Link:
-        """A session ready for transactions.
+    async def open(self, target: Target, policy: TlsPolicy) -> Link:
+        """A session ready for transactions, opened as the policy wants it.
 
-        Raises NoService, TlsFailed (only where `tls` and TLS is not required: try without).
+        Raises NoService; TlsFailed where it is the TLS that fails.
         """
         sock = await self._reach(target)
+        implicit = policy.kind == "own" and self._config.smarthost_tls == "tls"
         server = aiosmtplib.SMTP(
-            sock=sock, hostname=target.host, local_hostname=self._hostname, start_tls=False,
-            use_tls=self._tls == "tls", tls_context=self._verified if self._tls == "tls" else None,
+            sock=sock, hostname=target.host, local_hostname=self._hostname, start_tls=False, use_tls=implicit,
+            tls_context=policy.context if implicit else None,
         )  # fmt: skip
         try:
-            await self._open(server, target, tls)
+            await self._open(server, policy, starttls=policy.context is not None and not implicit)
             return Link(server, target.host)
         except Disconnected as error:
             raise NoService(0, str(error)) from None
         except BaseException:
             _leave(server)
             raise
-
-    @property
-    def _tls(self) -> str:
-        return self._config.smarthost_tls if self._config.smarthost else "opportunistic"
 
     async def _reach(self, target: Target) -> socket.socket:
         sock = socket.socket(socket.AF_INET6 if ":" in target.address else socket.AF_INET, socket.SOCK_STREAM)
@@ -74,18 +72,20 @@ class Transport:
             raise
         return sock
 
-    async def _open(self, server: aiosmtplib.SMTP, target: Target, tls: bool) -> None:
+    async def _open(self, server: aiosmtplib.SMTP, policy: TlsPolicy, *, starttls: bool) -> None:
         """Banner, EHLO, TLS, login."""
         try:
             await server.connect(timeout=self.patience.banner)
             await self._greet(server)
-            if self._tls == "starttls" or (self._tls == "opportunistic" and tls):
-                await self._secure(server, target)
+            if starttls:
+                await self._secure(server, policy)
             if self._config.smarthost and self._config.smarthost_user:
                 await server.login(self._config.smarthost_user, self._password or "", timeout=self.patience.command)
         except aiosmtplib.SMTPResponseException as error:
             text = clean(error.message)
-            if self._config.smarthost:  # a wrong password is nobody's mail bounced
+            # A wrong password at the smarthost is nobody's mail bounced; and who has not shown who it is, where it
+            # must, does not refuse mail for good.
+            if self._config.smarthost or policy.required:
                 raise NoService(0, f"{error.code} {text}") from None
             raise NoService(known(error.code), text) from None
         except (aiosmtplib.SMTPException, OutOfStep, OSError, ValueError) as error:
@@ -100,27 +100,26 @@ class Transport:
             await server.helo(timeout=self.patience.command)  # RFC 5321 §3.2: a server of before 1995
         _in_step(server)
 
-    async def _secure(self, server: aiosmtplib.SMTP, target: Target) -> None:
-        required = self._tls == "starttls"
+    async def _secure(self, server: aiosmtplib.SMTP, policy: TlsPolicy) -> None:
         if not server.supports_extension("starttls"):
-            if required:
-                raise NoService(0, "the smarthost offers no STARTTLS; see outbound.smarthost_tls")
+            if policy.required:
+                raise TlsFailed("4.7.5 the server offers no STARTTLS", "starttls-not-supported")
             return
-        context = self._verified if required else self._any
-        name = target.host if not target.host.startswith("[") else target.address
         try:
             # Whatever else the server said before the handshake is dropped, RFC 3207 §4.2.
-            await server.starttls(tls_context=context, server_hostname=name, timeout=self.patience.tls)
+            await server.starttls(
+                tls_context=policy.context, server_hostname=policy.hostname, timeout=self.patience.tls
+            )
             await server.ehlo(timeout=self.patience.command)
             _in_step(server)
-        except aiosmtplib.SMTPResponseException:
-            if required or not server.is_connected:
+        except aiosmtplib.SMTPResponseException as error:
+            if policy.required:
+                raise TlsFailed(clean(error.message), "starttls-not-supported") from None
+            if not server.is_connected:
                 raise
             await self._greet(server)  # it announced STARTTLS and refuses it: go on as if it had not
         except (aiosmtplib.SMTPException, OutOfStep, OSError, ValueError) as error:
-            if required:
-                raise
-            raise TlsFailed(reason(error)) from None
+            raise TlsFailed(reason(error), tls_result(error)) from None
 
 
 def _in_step(server: aiosmtplib.SMTP) -> None:

@@ -69,6 +69,7 @@ class Claim:
     domain: str
     recipients: tuple[ClaimedRecipient, ...]
     prefix: bytes = b""  # header fields that go out before the content
+    requiretls: int = 0  # 1: REQUIRETLS, -1: the message says `TLS-Required: No` (RFC 8689)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,7 @@ class Outgoing:
         ret: str | None = None,
         priority: int = 0,
         prefix: bytes = b"",
+        requiretls: int = 0,
         local: Sequence[tuple[Arrival, Sequence[Recipient]]] = (),
     ) -> int:
         """Queue a message, and deliver `local` ones in the same commit; the queue id, 0 where nobody is elsewhere.
@@ -172,9 +174,10 @@ class Outgoing:
                 return 0
             message = entries.add_message(db, arrival)
             queue_id = db.execute(
-                "INSERT INTO outgoing (message, account, sender, origin, envid, ret, priority, prefix, created)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (message, account, sender, origin, envid, ret, priority, prefix, now),
+                "INSERT INTO outgoing"
+                " (message, account, sender, origin, envid, ret, priority, prefix, requiretls, created)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (message, account, sender, origin, envid, ret, priority, prefix, requiretls, now),
             ).lastrowid
             assert queue_id is not None
             db.executemany(
@@ -445,13 +448,14 @@ def _mark(db: sqlite3.Connection, queue_id: int, domain: str, now: float) -> Cla
         " AND due <= ? RETURNING no, address, notify, orcpt, attempts, last_attempt",
         (queue_id, domain, now),
     ).fetchall()
-    message, size, account, sender, envid, ret, created, prefix = db.execute(
-        "SELECT q.message, m.size, q.account, q.sender, q.envid, q.ret, q.created, q.prefix FROM outgoing q"
+    message, size, account, sender, envid, ret, created, prefix, required = db.execute(
+        "SELECT q.message, m.size, q.account, q.sender, q.envid, q.ret, q.created, q.prefix, q.requiretls"
+        " FROM outgoing q"
         " JOIN message m ON m.id = q.message WHERE q.id = ?",
         (queue_id,),
     ).fetchone()
     claimed = tuple(ClaimedRecipient(*r) for r in sorted(recipients))
-    return Claim(queue_id, message, size, account, sender, envid, ret, created, domain, claimed, prefix)
+    return Claim(queue_id, message, size, account, sender, envid, ret, created, domain, claimed, prefix, required)
 
 
 def _drop(db: sqlite3.Connection, queue_id: int) -> int | None:

@@ -12,10 +12,13 @@ import pytest
 
 from gk.bus import Bus
 from gk.config import Config, Limits, Outbound
+from gk.mailauth.sts import Sts
 from gk.net.dns import SystemResolver
+from gk.net.guard import FetchFailed, Page
 from gk.outbound.answer import Answer, Patience
 from gk.outbound.courier import Courier
 from gk.outbound.letter import Letter
+from gk.outbound.policy import Policies, authorities
 from gk.outbound.route import Route
 from gk.outbound.transport import Transport
 from gk.store.db import Store
@@ -76,6 +79,11 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
         yield opened
 
 
+async def _nothing(url: str, **bounds: Any) -> Page:
+    """There is no web here."""
+    raise FetchFailed("nobody serves that")
+
+
 @pytest.fixture
 async def post(store: Store) -> AsyncIterator[Post]:
     async with AsyncExitStack() as stack:
@@ -83,8 +91,9 @@ async def post(store: Store) -> AsyncIterator[Post]:
         port = free_port("127.0.0.2", "127.0.0.3", "127.0.0.4")
         config = Outbound(port=port)
         resolver = SystemResolver([f"127.0.0.1:{dns.port}"])
+        policies = Policies(resolver, Sts(resolver, _nothing, store.tls), store.tls, config, authorities(Config()))
         route = Route(resolver, config, "mail.example.test", lambda address, port: False, random.Random(1))
         transport = Transport(config, "mail.example.test", None, SHORT)
-        courier = Courier(route, transport, config)
+        courier = Courier(route, transport, policies, config)
         stack.callback(courier.close)
         yield Post(store, dns, port, config, stack, transport, courier)
