@@ -28,6 +28,7 @@ from gk.inbound.accept import Accept
 from gk.log import setup
 from gk.mailauth.keys import Keys
 from gk.mailauth.records import Offer
+from gk.mailauth.rotation import Rotation
 from gk.mailauth.signing import Signer
 from gk.mailauth.sts import Sts
 from gk.metrics import LoopLag
@@ -77,8 +78,6 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
         certificates = Certificates(config)
         logins = Logins(store.accounts, here.passwords, Failures(config.limits), config.domains)
         accept = Accept(store, here.directory, config.hostname, config.limits)
-        for domain in await asyncio.to_thread(here.names.keys.ensure, config.domains):
-            log.info("event=dkim_keys_made domain=%s remedy=%s", domain, "«gk dns» prints the records to publish")
         signer = Signer(here.names.keys)
         submit = Submit(store, here.directory, config.hostname, signer)
         resolver = SystemResolver(config.dns.resolver, validating=config.dns.validating)
@@ -88,8 +87,9 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
         control = ControlServer(config.data / SOCKET, here)
         for note in configuration.notes():
             log.info("event=note text=%r", note)
-        indexer = Indexer(store, config.log.format)
-        async with supervise(policies, runner, indexer, LoopLag(), systemd.Watchdog()), supervise(*listeners, control):
+        rotation = Rotation(here.names.keys, lambda: here.directory.domains, here.names.resolver(), bus)
+        services = (rotation, policies, runner, Indexer(store, config.log.format), LoopLag(), systemd.Watchdog())
+        async with supervise(*services), supervise(*listeners, control):
             with _reloading(config, here.directory, logins, certificates, bus):
                 systemd.notify("READY=1")
                 log.info("event=ready listeners=%d", len(listeners))

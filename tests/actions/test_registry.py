@@ -14,8 +14,8 @@ from gk.config import Config, Limits
 
 NAMES = [
     "app_password_add", "app_password_list", "app_password_remove", "queue_hold", "queue_list", "queue_release",
-    "queue_remove", "queue_retry", "queue_show", "queue_trace", "status", "user_add", "user_exists", "user_hide", "user_list",
-    "user_passwd", "user_quota", "user_remove", "verify",
+    "queue_remove", "queue_retry", "queue_show", "queue_trace", "status", "user_add", "user_exists", "user_hide",
+    "user_list", "user_passwd", "user_quota", "user_remove", "verify",
 ]  # fmt: skip
 
 

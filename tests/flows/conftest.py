@@ -5,6 +5,7 @@ import dataclasses
 import email
 import email.message
 import imaplib
+import re
 import smtplib
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -61,6 +62,13 @@ def mail(subject: str = "hello", body: str = "Hello.\r\n", sender: str = ALICE, 
     head = {"From": sender, "To": "friends", "Subject": subject, "Message-ID": f"<{subject}@here.test>"} | fields
     lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in head.items())
     return f"{lines}Date: Fri, 30 Jan 2026 12:00:00 +0000\r\n\r\n{body}".encode()
+
+
+def unsigned(content: bytes) -> bytes:
+    """A message without the signatures before it."""
+    while content.startswith(b"DKIM-Signature:"):
+        content = re.sub(rb"\A[^\n]*\n(?:[ \t][^\n]*\n)*", b"", content)
+    return content
 
 
 @dataclasses.dataclass

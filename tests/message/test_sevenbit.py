@@ -21,7 +21,8 @@ def decoded(content: bytes) -> list[bytes]:
 
 def test_a_text_becomes_quoted_printable() -> None:
     text = "Café =20 à midi \r\nligne\r\n.\r\n".encode()
-    made = seven_bit(HEAD + b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" + text)
+    kind = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+    made = seven_bit(HEAD + kind + text)
     assert made.isascii() and b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" in made
     assert made.count(b"Content-Transfer-Encoding") == 1
     assert decoded(made) == [text]
