@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from gk.message.charset import decode
 from gk.message.header import FIELD
-from gk.message.mailboxes import Group, Mailbox, parse_list
+from gk.message.mailboxes import Group, parse_list
+from gk.message.searched import header_text
 from gk.message.text import decode_words
 
 FIELDS = frozenset({b"from", b"to", b"cc", b"bcc"})
@@ -18,20 +19,18 @@ _ODD = re.compile(rb'[(\\]|[ \t\r\n][@.>]|[@.<][ \t\r\n]|"@|>(?![ \t\r\n,;]|\Z)'
 
 
 def addressed(value: bytes) -> str:
-    """The names and addresses of an address field, one to a line; "" where the field's own text has all of them."""
-    return "\n".join(_lines(value[:FIELD])) if _ODD.search(value) else ""
+    """The names and addresses of an address field that its own text does not hold, one to a line; mostly none."""
+    if not _ODD.search(value):
+        return ""
+    text = header_text(value)
+    return "\n".join(word for word in _words(value[:FIELD]) if word not in text)
 
 
-def _lines(value: bytes) -> Iterator[str]:
+def _words(value: bytes) -> Iterator[str]:
     for entry in parse_list(value):
         if isinstance(entry, Group):
             yield decode_words(entry.name)
-            yield from map(_line, entry.members)
-        else:
-            yield _line(entry)
-
-
-def _line(mailbox: Mailbox) -> str:
-    address = mailbox.local if mailbox.domain is None else mailbox.local + b"@" + mailbox.domain
-    text = decode(address, None)
-    return f"{decode_words(mailbox.name)} <{text}>" if mailbox.name else text
+        for mailbox in entry.members if isinstance(entry, Group) else (entry,):
+            if mailbox.name:
+                yield decode_words(mailbox.name)
+            yield decode(mailbox.local if mailbox.domain is None else mailbox.local + b"@" + mailbox.domain, None)

@@ -11,6 +11,7 @@ from gk.message.address import Address
 from gk.message.dsn import Failure, report
 from gk.outbound.author import author_domain
 from gk.outbound.bounce import RETURN_PATH, wanted
+from gk.outbound.policy import says_optional
 from gk.store.db import Store
 from gk.store.outgoing import QueuedRecipient
 from gk.store.spool import SpoolFile
@@ -46,10 +47,11 @@ class Submit:
         envid: str | None = None,
         ret: str | None = None,
         origin: str = "user",
+        requiretls: bool = False,
     ) -> str:
         """Queue and deliver; return the queue id. Raises NoSuchAccount, Overloaded, DiskFull, ReadOnly."""
         try:
-            return await self._submit(account, sender, recipients, content, envid, ret, origin)
+            return await self._submit(account, sender, recipients, content, envid, ret, origin, requiretls)
         except GkError:
             if isinstance(content, SpoolFile):
                 content.discard()
@@ -64,6 +66,7 @@ class Submit:
         envid: str | None,
         ret: str | None,
         origin: str,
+        requiretls: bool,
     ) -> str:
         away: list[QueuedRecipient] = []
         here: dict[int, Recipient] = {}
@@ -84,10 +87,11 @@ class Submit:
         local = [(await self._for_mailboxes(sent, sender), list(here.values()))] if here else []
         if confirmed and sender is not None:
             local.append((await self._confirmation(sender, confirmed, sent, envid), self._home(account, sender)))
+        wanted_tls = 1 if requiretls else -1 if says_optional(sent.parsed.header) else 0
         prefix = await self._signature(sent, sender) if away and self._signer is not None else b""
         queue_id = await self._store.outgoing.add(
             sent, str(sender or ""), away, account=account.id, origin=origin, envid=envid, ret=ret, prefix=prefix,
-            local=local,
+            requiretls=wanted_tls, local=local,
         )  # fmt: skip
         return str(queue_id) if queue_id else "delivered"
 

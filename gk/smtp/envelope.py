@@ -33,6 +33,7 @@ class Submit(Protocol):
         *,
         envid: str | None,
         ret: str | None,
+        requiretls: bool,
     ) -> str:
         """Queue a complete message and return its queue id after the synced commit; raise a GkError."""
         ...

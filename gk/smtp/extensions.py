@@ -1,5 +1,5 @@
 """The parameters of MAIL and RCPT, and the keywords of EHLO: SIZE (RFC 1870), 8BITMIME (RFC 6152), SMTPUTF8 (RFC 6531),
-DSN (RFC 3461), AUTH (RFC 4954 §5), LIMITS (RFC 9422)."""
+DSN (RFC 3461), AUTH (RFC 4954 §5), LIMITS (RFC 9422), REQUIRETLS (RFC 8689)."""
 
 import re
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ class MailOptions:
     utf8: bool = False
     envid: str | None = None
     ret: str | None = None
+    requiretls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,10 @@ class RcptOptions:
 NO_MAIL_OPTIONS, NO_RCPT_OPTIONS = MailOptions(), RcptOptions()
 
 
-def mail_options(text: str, *, auth: bool) -> MailOptions:
-    """The parameters of MAIL; raise BadParameter. `auth`: whether AUTH was offered."""
+def mail_options(text: str, *, auth: bool, secure: bool = False) -> MailOptions:
+    """The parameters of MAIL; raise BadParameter. `auth`: whether AUTH was offered, `secure`: over TLS."""
     size = envid = ret = None
-    utf8 = False
+    utf8 = requiretls = False
     for name, value in _parameters(text).items():
         match name, value:
             case "SIZE", str() if _SIZE.fullmatch(value):
@@ -53,6 +54,8 @@ def mail_options(text: str, *, auth: bool) -> MailOptions:
                 pass  # eight bits are taken as they are, announced or not
             case "SMTPUTF8", None:
                 utf8 = True
+            case "REQUIRETLS", None if secure:  # RFC 8689 §2: not offered, and not taken, in clear
+                requiretls = True
             case "RET", str() if value.upper() in ("FULL", "HDRS"):
                 ret = value.upper()
             case "ENVID", str() if len(value) <= ENVID and is_xtext(value):
@@ -63,7 +66,7 @@ def mail_options(text: str, *, auth: bool) -> MailOptions:
                 raise BadParameter(f"501 5.5.4 Bad value of {name}")
             case _:
                 raise BadParameter("555 5.5.4 Unknown parameter of MAIL")
-    return MailOptions(size, utf8, envid, ret)
+    return MailOptions(size, utf8, envid, ret, requiretls)
 
 
 def rcpt_options(text: str) -> RcptOptions:
@@ -115,7 +118,7 @@ def chunk(argument: str) -> tuple[int, bool] | None:
     return int(words[0]), len(words) == 2
 
 
-def greeting(hostname: str, size: int, recipients: int, *, starttls: bool, auth: bool) -> str:
+def greeting(hostname: str, size: int, recipients: int, *, starttls: bool, auth: bool, secure: bool = False) -> str:
     """The lines of the answer to EHLO, CRLF between them."""
     keywords = [
         f"{hostname} at your service",
@@ -130,6 +133,8 @@ def greeting(hostname: str, size: int, recipients: int, *, starttls: bool, auth:
     ]
     if starttls:
         keywords.append("STARTTLS")
+    if secure:
+        keywords.append("REQUIRETLS")
     if auth:
         keywords.append("AUTH PLAIN LOGIN")
     keywords.append("HELP")

@@ -100,7 +100,7 @@ class Submission:
         options = envelope.options
         queue_id = await self._submit.submit(
             session.account, envelope.sender, envelope.recipients, envelope.message,
-            envid=options.envid, ret=options.ret,
+            envid=options.envid, ret=options.ret, requiretls=options.requiretls,
         )  # fmt: skip
         log.info("event=submitted id=%s queue=%s recipients=%d", envelope.id, queue_id, len(envelope.recipients))
         return f"250 2.0.0 OK, kept as {envelope.id}, queue {queue_id}"

@@ -107,5 +107,7 @@ class SmtpServer:
     def keywords(self, secure: bool, auth: bool) -> bytes:
         """The answer to EHLO."""
         starttls = self.tls is not None and not secure
-        lines = greeting(self.hostname, self.limits.message_bytes, self.recipients, starttls=starttls, auth=auth)
+        lines = greeting(
+            self.hostname, self.limits.message_bytes, self.recipients, starttls=starttls, auth=auth, secure=secure
+        )
         return lines.encode()

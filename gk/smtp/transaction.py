@@ -93,7 +93,7 @@ class Transactions(Connection):
             path, rest = self._path(arg or "", "FROM:")
             address = parse_path(path, null=True, utf8=True)
             offered = self.server.authenticates and not self._lacks_tls()
-            options = extensions.mail_options(rest, auth=offered) if rest else NO_MAIL_OPTIONS
+            options = extensions.mail_options(rest, auth=offered, secure=self.secure) if rest else NO_MAIL_OPTIONS
             if address is not None:
                 if not address.domain:
                     raise AddressError("a sender needs a domain")

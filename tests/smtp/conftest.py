@@ -63,6 +63,7 @@ class Outbox:
         *,
         envid: str | None,
         ret: str | None,
+        requiretls: bool,
     ) -> str:
         if isinstance(content, SpoolFile):
             await content.sync()
