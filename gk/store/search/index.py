@@ -117,7 +117,8 @@ class Index:
 def _full_text(head: str, body: str, fields: tuple[str, ...]) -> list[tuple[str, str]]:
     """What the three FTS5 tables hold of a document; a pure function of what is stored of it."""
     words = "\n".join([*(value.replace(SEPARATOR, "\n") for value in fields), body])
-    return [("head", fit(head)), ("body", fit(body)), ("word", fit(words))]
+    beside = [part for value in fields for part in value.split(SEPARATOR) if part not in head]
+    return [("head", fit("\n".join([head, *beside]))), ("body", fit(body)), ("word", fit(words))]
 
 
 def open_index(data: Path, owner: int, newest: int) -> Index:

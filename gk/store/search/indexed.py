@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from gk.message import table
+from gk.message import addressed, table
 from gk.message.part import Part
 from gk.message.preview import preview
 from gk.message.searched import Sliced, header_text, texts
@@ -75,13 +75,18 @@ def _folded(pieces: Iterable[str]) -> tuple[str, bool]:
 def _fields(header: bytes, head: str) -> tuple[tuple[str, ...], bool]:
     """The folded values of each of FIELDS, and whether the index must not be asked about them.
 
-    They are found by the trigrams of the header as a whole, so each must be a part of it.
+    They are found by the trigrams of the header as a whole, so each must be a part of it; addresses that their field's
+    text does not hold come after the values, and their trigrams are added to those of the header.
     """
     values: dict[str, list[str]] = {name: [] for name in FIELDS}
+    beside: dict[str, list[str]] = {name: [] for name in FIELDS}
     for field in _FIELD.findall(b"\n" + header):
         name, _, value = field.partition(b":")
-        values[name.strip().lower().decode()].append(fold(header_text(value)))
+        name = name.strip().lower()
+        values[name.decode()].append(fold(header_text(value)))
+        if name in addressed.FIELDS and (more := addressed.addressed(value)):
+            beside[name.decode()].append(fold(more))
     cut = any(value not in head for found in values.values() for value in found)
-    joined = [SEPARATOR.join(found) for found in values.values()]
+    joined = [SEPARATOR.join([*found, *beside[name]]) for name, found in values.items()]
     cut = cut or any(len(text) > FIELD_KEPT for text in joined)
     return tuple(text[:FIELD_KEPT] for text in joined), cut

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 DATABASE = "search.db"
 STAMP = "search.stamp"  # size and time of the file when it was last closed: who else wrote to it is found out
-VERSION = 1
+VERSION = 2
 SHIFT = 40  # bits of a message id
 MESSAGE = (1 << SHIFT) - 1
 
