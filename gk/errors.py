@@ -11,7 +11,9 @@ GkError
 ├── Refused              this request is not allowed or makes no sense: 5xx, NO, exit 1
 │   ├── OverQuota            the account has as much mail as it may have: 452 4.2.2, NO [OVERQUOTA]
 │   ├── NoSuchMailbox, MailboxExists, BadName, NoSuchAccount, AccountExists, NoSuchQueueItem
-│   └── LimitReached     a number of SECURITY limits was reached
+│   ├── Suppressed           a recipient is on the list of those nothing is sent to
+│   └── LimitReached         a number of SECURITY limits was reached
+│       └── SendingLimit     the account sent as much today as it may: 452 4.7.1
 ├── LoginFailed          wrong name or password, never which of them
 └── LoginDelayed         too many failures from there: refused unseen
 """
@@ -83,6 +85,18 @@ class OverQuota(Refused):
 
 class LimitReached(Refused):
     """One of the limits was reached."""
+
+
+class SendingLimit(LimitReached):
+    """The account sent as much today as it may; `limit` is the key of the configuration."""
+
+    def __init__(self, text: str, limit: str) -> None:
+        super().__init__(text)
+        self.limit = limit
+
+
+class Suppressed(Refused):
+    """A recipient is on the list of those nothing is sent to."""
 
 
 class LoginFailed(GkError):

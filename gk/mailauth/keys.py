@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gk import durable
 from gk.errors import ConfigError, Refused
 from gk.mailauth import pair as pairs_of
 from gk.mailauth.domain import canonical
@@ -126,7 +127,7 @@ class Keys:
             try:
                 for selector in pairs_of.selectors(name):
                     (directory / f"{selector}.pem").unlink(missing_ok=True)
-                _sync(directory)
+                durable.sync(directory)
             except OSError as error:
                 raise ConfigError(f"{directory}: a key cannot be removed: {error.strerror}") from None
             log.info("event=dkim_removed domain=%s pair=%s", domain, name)
@@ -146,9 +147,9 @@ class Keys:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not directory.exists():
                 directory.mkdir(mode=0o700)
-                _sync(self._root)
+                durable.sync(self._root)
             for selector, pem in files.items():
-                _replace(directory / f"{selector}.pem", pem)
+                durable.replace(directory / f"{selector}.pem", pem)
         except OSError as error:
             raise ConfigError(f"{directory}: cannot keep keys there: {error.strerror}") from None
         keys = tuple(pairs_of.read(selector, pem) for selector, pem in files.items())
@@ -162,7 +163,7 @@ class Keys:
         states = {pair.name: {"state": pair.state, "since": pair.since} for pair in known.pairs}
         path = self._root / domain / STATES
         try:
-            _replace(path, json.dumps({"last": known.last, "pairs": states}, indent=1).encode())
+            durable.replace(path, json.dumps({"last": known.last, "pairs": states}, indent=1).encode())
         except OSError as error:
             raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
         self._known[domain] = known
@@ -231,23 +232,3 @@ def _read(path: Path) -> bytes:
         if os.fstat(file.fileno()).st_mode & 0o077:  # a restored copy came with other rights
             os.fchmod(file.fileno(), 0o600)
         return file.read(FILE)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put a file in place, durably, readable by its owner only."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    _sync(path.parent)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,6 +9,8 @@ from gk.errors import (
     OverQuota,
     ReadOnly,
     Refused,
+    SendingLimit,
+    Suppressed,
     Unavailable,
 )
 from gk.inbound.accept import Looping
@@ -37,6 +39,10 @@ def reply_to(error: GkError) -> str:
             return "554 5.4.6 Too many hops, the message is looping"
         case OverQuota():
             return "452 4.2.2 The mailbox is full"
+        case SendingLimit():
+            return "452 4.7.1 Too much mail for one day, go on tomorrow"
+        case Suppressed():
+            return "550 5.7.1 A recipient is on the suppression list"
         case Refused():
             return "550 5.7.1 Refused"
         case _:

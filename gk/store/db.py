@@ -25,6 +25,7 @@ from gk.store.mailboxes import Mailboxes
 from gk.store.metadata import Metadata
 from gk.store.outgoing import Outgoing
 from gk.store.search.room import Search
+from gk.store.sending import Sending
 from gk.store.snapshots import Snapshots
 from gk.store.space import Space
 from gk.store.spool import SpoolFile
@@ -64,6 +65,7 @@ class Store:
         self.mailboxes = Mailboxes(self)
         self.metadata = Metadata(self)
         self.accounts = Accounts(self)
+        self.sending = Sending(self)
         self.outgoing = Outgoing(self)
         self.tls = TlsRecords(self)
         self.search = Search(config.data)

@@ -8,8 +8,8 @@ import sqlite3
 import time
 from pathlib import Path
 
+from gk import durable
 from gk.errors import BrokenDatabase, ConfigError, InUse
-from gk.store import disk
 from gk.store.schema import MIGRATIONS, VERSION
 
 log = logging.getLogger(__name__)
@@ -75,8 +75,8 @@ def prepare(data: Path) -> None:
         raise ConfigError(f"{path}: {error}") from None
     if fresh:
         path.chmod(0o600)
-        disk.sync(data)
-        disk.sync(data.parent)
+        durable.sync(data)
+        durable.sync(data.parent)
 
 
 def migrate(db: sqlite3.Connection, version: int) -> None:
@@ -108,7 +108,7 @@ def backup(db: sqlite3.Connection, path: Path) -> None:
     finally:
         os.close(fd)
     fresh.rename(path)
-    disk.sync(path.parent)
+    durable.sync(path.parent)
 
 
 def connect_reader(data: Path) -> sqlite3.Connection:

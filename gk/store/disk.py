@@ -5,16 +5,9 @@ import errno
 import os
 from pathlib import Path
 
+from gk.durable import sync
+
 _LIBC = ctypes.CDLL(None, use_errno=True)  # for syncfs(2), which Python does not have
-
-
-def sync(path: str | Path) -> None:
-    """fsync a file, or a directory: the names in it are on disk after that."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def sync_all(data: Path, paths: list[str]) -> None:
@@ -50,7 +43,7 @@ def write_file(path: str, content: bytes) -> None:
 
 
 def replace(path: Path, text: str) -> None:
-    """Write a small file whole or not at all."""
+    """Write a small file whole or not at all; its directory is synced with the files of the same round."""
     fresh = path.with_name(f"{path.name}.new")
     write_file(str(fresh), text.encode())
     sync(fresh)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gk import durable
 from gk.errors import ReadOnly, Unavailable
 from gk.store import crash, disk, maildir
 from gk.store.content import filed
@@ -257,7 +258,7 @@ class Filer:
             os.rename(tmp, cur)
             crash.here("file-renamed")
         for folder, _ in boxes.values():
-            disk.sync(f"{folder}/cur")
+            durable.sync(f"{folder}/cur")
             crash.here("directory-synced")
 
     def _box(self, done: Round, mailbox: int) -> tuple[str, maildir.Letters]:

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from pathlib import Path
 
+from gk import durable
 from gk.store import crash, disk, maildir
 
 UIDNEXT_AHEAD = 1000  # gk-mailbox names a UIDNEXT that far ahead, so that it is rarely rewritten
@@ -34,7 +35,7 @@ class Folders:
                 row = self._db.execute("SELECT address FROM account WHERE id = ?", (account,)).fetchone()
                 disk.replace(root / maildir.ACCOUNT_FILE, f"{row[0]}\n" if row else "")
             for path in (folder, root, root.parent, root.parent.parent):
-                disk.sync(path)
+                durable.sync(path)
             self._known.add(folder)
         return folder, directory
 
@@ -65,7 +66,7 @@ class Folders:
         if (root / directory).exists():
             os.rename(root / directory, root / target)
             crash.here("folder-moved")
-            disk.sync(root)
+            durable.sync(root)
         self._known.discard(root / directory)
         self._uidnext.pop(mailbox, None)
         self._chosen.pop(mailbox, None)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gk import metrics
-from gk.errors import GkError, NoSuchQueueItem, Overloaded
+from gk.errors import GkError, NoSuchQueueItem, Overloaded, SendingLimit
 from gk.store import entries, removal
 from gk.store.filer import settle
 from gk.store.spool import SpoolFile
@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 PENDING, SENDING, SENT, FAILED, BOUNCED = "pending", "sending", "sent", "failed", "bounced"
 TRACED = 200_000  # attempts remembered, oldest forgotten first
 DISK_SHARE = 10  # the queue may fill a tenth of the disk
+DSN = "dsn"  # the origin of reports, which count for nobody
 HELD = 1e12  # due time of what is held: out of the way of what is due
 WALK = 100  # due recipients looked at before the domains are asked one by one
 WINDOW = 1000  # due recipients looked at for one claim: a full queue is claimed from in bounded time
 
 
+Unwanted = tuple[int, str, str]  # an account, a recipient that refuses its bulk mail for good, and how
 Attempts = list[dict[str, Any]]  # spelled out here because `list` is a method below
 
 
@@ -70,6 +72,7 @@ class Claim:
     recipients: tuple[ClaimedRecipient, ...]
     prefix: bytes = b""  # header fields that go out before the content
     requiretls: int = 0  # 1: REQUIRETLS, -1: the message says `TLS-Required: No` (RFC 8689)
+    bulk: int = 0  # 1: who refuses it for good is written to in bulk no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +152,12 @@ class Outgoing:
         priority: int = 0,
         prefix: bytes = b"",
         requiretls: int = 0,
+        bulk: bool = False,
         local: Sequence[tuple[Arrival, Sequence[Recipient]]] = (),
     ) -> int:
         """Queue a message, and deliver `local` ones in the same commit; the queue id, 0 where nobody is elsewhere.
 
-        Raises Overloaded when the queue is full, DiskFull, ReadOnly.
+        Raises Overloaded when the queue is full, SendingLimit, DiskFull, ReadOnly.
         """
         arrivals = [arrival, *(kept for kept, _ in local)]
         try:
@@ -165,9 +169,13 @@ class Outgoing:
                 if isinstance(refused.content, SpoolFile):
                     refused.content.discard()
             raise
-        now, keywords = time.time(), self._store.limits.keywords
+        now, keywords, sending = time.time(), self._store.limits.keywords, self._store.sending
+        counts = account is not None and origin != DSN and bool(recipients)
+        hashes = [sending.hash(account, r.address) for r in recipients] if counts and account is not None else []
 
         def work(db: sqlite3.Connection, facts: list[Fact]) -> int:
+            if hashes and account is not None:
+                sending.count(db, account, hashes, now)
             for kept, mailboxes in local:
                 entries.deliver(db, facts, kept, mailboxes, int(now), keywords)
             if not recipients:
@@ -175,9 +183,9 @@ class Outgoing:
             message = entries.add_message(db, arrival)
             queue_id = db.execute(
                 "INSERT INTO outgoing"
-                " (message, account, sender, origin, envid, ret, priority, prefix, requiretls, created)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (message, account, sender, origin, envid, ret, priority, prefix, requiretls, now),
+                " (message, account, sender, origin, envid, ret, priority, prefix, requiretls, bulk, created)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (message, account, sender, origin, envid, ret, priority, prefix, requiretls, int(bulk), now),
             ).lastrowid
             assert queue_id is not None
             db.executemany(
@@ -188,7 +196,11 @@ class Outgoing:
             facts.append(Queued(queue_id))
             return queue_id
 
-        queue_id = await self._store.keep_all(arrivals, work)
+        try:
+            queue_id = await self._store.keep_all(arrivals, work)
+        except SendingLimit as error:
+            metrics.refused.labels("send", error.limit).inc()
+            raise
         if queue_id:
             self._counted(1, arrival.size)
         elif isinstance(arrival.content, SpoolFile):
@@ -233,9 +245,18 @@ class Outgoing:
         return await self._commits.do(lambda db, facts: _claim(db, now, limit, counts, share))
 
     async def record(
-        self, queue_id: int, domain: str, outcomes: Sequence[Outcome], reports: Sequence[Report], now: float
+        self,
+        queue_id: int,
+        domain: str,
+        outcomes: Sequence[Outcome],
+        reports: Sequence[Report],
+        now: float,
+        unwanted: Sequence[Unwanted] = (),
     ) -> bool:
-        """Write down an attempt made at `now`, store the reports about it; true when the message left the queue."""
+        """Write down an attempt made at `now`, store the reports about it; true when the message left the queue.
+
+        The `unwanted` go on the suppression list of their account.
+        """
         keywords = self._store.limits.keywords
 
         def work(db: sqlite3.Connection, facts: list[Fact]) -> int | None:
@@ -251,6 +272,8 @@ class Outgoing:
             )
             for report in reports:
                 entries.deliver(db, facts, report.arrival, report.recipients, int(now), keywords)
+            for account, address, reason in unwanted:
+                self._store.sending.note(db, account, address, reason)
             if db.execute(
                 "SELECT 1 FROM outgoing_recipient WHERE outgoing = ? AND status IN ('pending', 'sending')", (queue_id,)
             ).fetchone():
@@ -448,14 +471,16 @@ def _mark(db: sqlite3.Connection, queue_id: int, domain: str, now: float) -> Cla
         " AND due <= ? RETURNING no, address, notify, orcpt, attempts, last_attempt",
         (queue_id, domain, now),
     ).fetchall()
-    message, size, account, sender, envid, ret, created, prefix, required = db.execute(
-        "SELECT q.message, m.size, q.account, q.sender, q.envid, q.ret, q.created, q.prefix, q.requiretls"
+    message, size, account, sender, envid, ret, created, prefix, required, bulk = db.execute(
+        "SELECT q.message, m.size, q.account, q.sender, q.envid, q.ret, q.created, q.prefix, q.requiretls, q.bulk"
         " FROM outgoing q"
         " JOIN message m ON m.id = q.message WHERE q.id = ?",
         (queue_id,),
     ).fetchone()
     claimed = tuple(ClaimedRecipient(*r) for r in sorted(recipients))
-    return Claim(queue_id, message, size, account, sender, envid, ret, created, domain, claimed, prefix, required)
+    return Claim(
+        queue_id, message, size, account, sender, envid, ret, created, domain, claimed, prefix, required, bulk
+    )
 
 
 def _drop(db: sqlite3.Connection, queue_id: int) -> int | None:

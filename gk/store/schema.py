@@ -157,5 +157,30 @@ def m004_outgoing(db: sqlite3.Connection) -> None:
     _apply(db, _OUTGOING)
 
 
-MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [m001_first, m002_imap, m003_tls, m004_outgoing]
+_SENDING = """
+ALTER TABLE outgoing ADD COLUMN bulk INTEGER NOT NULL DEFAULT 0;  -- 1: one of many, of which recipients may have enough
+CREATE TABLE sent_day (  -- what an account sent to others; `day` counts from 1970-01-01 UTC
+    account INTEGER NOT NULL, day INTEGER NOT NULL, recipients INTEGER NOT NULL, fresh INTEGER NOT NULL,
+    PRIMARY KEY (account, day)
+) WITHOUT ROWID;
+CREATE TABLE sent_to (  -- to whom it wrote, as keyed hashes, and when last
+    account INTEGER NOT NULL, hash INTEGER NOT NULL, day INTEGER NOT NULL, PRIMARY KEY (account, hash)
+) WITHOUT ROWID;
+CREATE TABLE suppressed (  -- whom nothing is sent to, with the same hashes; account 0: by nobody
+    account INTEGER NOT NULL, hash INTEGER NOT NULL, address TEXT NOT NULL, reason TEXT NOT NULL,
+    added INTEGER NOT NULL, PRIMARY KEY (account, hash)
+) WITHOUT ROWID;
+"""
+
+
+def m005_sending(db: sqlite3.Connection) -> None:
+    """What accounts sent and to whom, whom nothing is sent to, and the key of the hashes of addresses."""
+    _apply(db, _SENDING)
+    parts = [(f"sending{part}", secrets.randbits(63)) for part in range(3)]
+    db.executemany("INSERT INTO meta (name, value) VALUES (?, ?)", parts)
+
+
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
+    m001_first, m002_imap, m003_tls, m004_outgoing, m005_sending,
+]  # fmt: skip
 VERSION = len(MIGRATIONS)

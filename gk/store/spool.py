@@ -9,8 +9,9 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+from gk import durable
 from gk.errors import DiskFull, ReadOnly, Unavailable
-from gk.store import crash, disk
+from gk.store import crash
 
 
 class SpoolFile:
@@ -53,7 +54,7 @@ class SpoolFile:
         try:
             crash.here("spool-written")
             os.fsync(self._fd)
-            disk.sync(self.path.parent)
+            durable.sync(self.path.parent)
             crash.here("spool-synced")
         except OSError as error:
             self.discard()  # never a second sync of the same file: its dirty pages may be lost already

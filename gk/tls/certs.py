@@ -8,7 +8,6 @@ import asyncio.sslproto
 import datetime
 import ipaddress
 import logging
-import os
 import ssl
 import stat
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from gk import durable
 from gk.config import Certificate, Config
 from gk.errors import ConfigError
 
@@ -203,26 +203,11 @@ def make(chain: Path, key: Path, names: Sequence[str]) -> None:
     try:
         chain.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         chain.unlink(missing_ok=True)  # a crash between the two files leaves none, not a pair that does not match
-        _write(key, pem)
-        _write(chain, certificate.public_bytes(serialization.Encoding.PEM))
+        durable.replace(key, pem)
+        durable.replace(chain, certificate.public_bytes(serialization.Encoding.PEM))
     except OSError as error:
         raise ConfigError(f"{chain.parent}: cannot keep the certificate there: {error.strerror}") from None
     log.info("event=certificate_made names=%s", ",".join(names))
-
-
-def _write(path: Path, content: bytes) -> None:
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)  # a certificate that clients were told to trust outlives a power cut
-    finally:
-        os.close(directory)
 
 
 def _ascii(name: str) -> str:

@@ -80,27 +80,6 @@ def add(path: Path, line: bytes) -> None:
         file.write(line)
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Write a small file of ours whole or not at all."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE)
-    with os.fdopen(fd, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.rename(path)
-
-
-def sync(path: Path) -> None:
-    """The names in a directory are on disk after that."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
 def reason(error: OSError) -> str:
     """Why, in a few words."""
     if error.strerror and "symbolic links" in error.strerror:

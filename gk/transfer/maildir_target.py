@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from gk import durable
 from gk.errors import Refused
 from gk.message import utf7
 from gk.store import disk, maildir
@@ -38,12 +39,12 @@ class MaildirTarget:
                 raise Refused(f"{self._root} is not empty; name a directory that is, or that is not there yet")
         files.make_folder(self._root)
         if not files.is_file(account):
-            files.replace(account, f"{address}\n".encode())
+            durable.replace(account, f"{address}\n".encode())
         elif files.text_of(account).strip() != address:
             raise Refused(f"{self._root} holds the mail of another account")
         subscribed = [mailbox.name for mailbox in mailboxes if mailbox.subscribed]
         lines = ["V\t2", "", *("\t".join(_on_disk(level) for level in name.split("/")) for name in subscribed)]
-        files.replace(self._root / "subscriptions", "".join(f"{line}\n" for line in lines).encode())
+        durable.replace(self._root / "subscriptions", "".join(f"{line}\n" for line in lines).encode())
 
     def open(self, mailbox: Leaving) -> bool:
         self._folder = folder = self._root / maildir.directory(mailbox.name, mailbox.id)
@@ -55,7 +56,7 @@ class MaildirTarget:
         lines.append(f"uidnext {mailbox.uidnext}")
         if mailbox.special_use:
             lines.append(f"special-use {mailbox.special_use}")
-        files.replace(folder / maildir.MAILBOX_FILE, "".join(f"{line}\n" for line in lines).encode())
+        durable.replace(folder / maildir.MAILBOX_FILE, "".join(f"{line}\n" for line in lines).encode())
         self._keywords = {word: number for number, word in maildir.read_keywords(folder).items()}
         with os.scandir(folder / "cur") as entries:
             names = (FILE.fullmatch(entry.name) for entry in entries)
@@ -86,16 +87,16 @@ class MaildirTarget:
         if fresh:
             self._keywords |= {word: number for number, word in enumerate(fresh, len(self._keywords))}
             lines = (f"{number} {word}\n" for word, number in self._keywords.items())
-            files.replace(self._folder / maildir.KEYWORDS_FILE, "".join(lines).encode())
+            durable.replace(self._folder / maildir.KEYWORDS_FILE, "".join(lines).encode())
         more = [word for word in own if word not in self._keywords]
         if more:
             files.add(self._folder / KEYWORDS_FILE, " ".join([stem, *more]).encode() + b"\n")
         return words.to_maildir(row.flags, self._keywords)
 
     def finish(self) -> None:
-        files.sync(self._folder / "cur")
-        files.sync(self._folder)
-        files.sync(self._root)
+        durable.sync(self._folder / "cur")
+        durable.sync(self._folder)
+        durable.sync(self._root)
 
     def close(self) -> None:
         """Nothing is open between two calls."""

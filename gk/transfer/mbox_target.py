@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from gk import durable
 from gk.errors import Refused
 from gk.transfer import files, mbox
 from gk.transfer.mbox_source import INDEX_FILE
@@ -83,7 +84,7 @@ class MboxTarget:
         self._file.close()
         self._file = None
         self._fresh().rename(self._path)
-        files.sync(self._path.parent)
+        durable.sync(self._path.parent)
         entry = self._entry(mailbox.name)
         if entry is None:
             self._index["mailboxes"].append(entry := {})
@@ -117,7 +118,7 @@ class MboxTarget:
         return self._root / path
 
     def _save(self) -> None:
-        files.replace(self._root / INDEX_FILE, json.dumps(self._index, indent=1).encode() + b"\n")
+        durable.replace(self._root / INDEX_FILE, json.dumps(self._index, indent=1).encode() + b"\n")
 
 
 def _safe(level: str) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from gk.errors import Refused, Unavailable
 from gk.message import utf7
+from gk.store.chosen import uid_set
 from gk.transfer.answers import fetched, grouped, values
 from gk.transfer.values import ALL, USES
 
@@ -288,20 +289,6 @@ def decoded(raw: bytes) -> str:
         return utf7.decode(raw) if raw.isascii() else raw.decode()
     except (utf7.BadEncoding, UnicodeDecodeError):
         return raw.decode("latin-1")
-
-
-def uid_set(uids: Sequence[int]) -> str:
-    """Ascending uids as IMAP writes them."""
-    parts: list[str] = []
-    first = last = 0
-    for uid in [*uids, 0]:
-        if last and uid == last + 1:
-            last = uid
-            continue
-        if last:
-            parts.append(f"{first}:{last}" if last > first else str(first))
-        first = last = uid
-    return ",".join(parts)
 
 
 def _quoted(raw: bytes) -> bytes:

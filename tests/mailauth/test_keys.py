@@ -198,9 +198,9 @@ def test_a_crash_between_the_files_leaves_the_former_states(keys: Keys, tmp_path
     before = (directory / "pairs.json").read_bytes()
     keys.prepare(DOMAIN)
     (directory / "pairs.json").write_bytes(before)  # the keys were written, the states not yet
-    (directory / "pairs.json.new").write_bytes(b"{")
+    (directory / ".pairs.json.new").write_bytes(b"{")
     found = again(tmp_path, clock)
     assert states(found) == {"gk2026a": "active"}
     assert found.prepare(DOMAIN).name == "gk2026b"
     assert json.loads((directory / "pairs.json").read_bytes())["last"] == "gk2026b"
-    assert os.listdir(directory) and not (directory / "pairs.json.new").exists()
+    assert os.listdir(directory) and not (directory / ".pairs.json.new").exists()
