@@ -36,6 +36,7 @@ from gk.net import systemd
 from gk.net.dns import Resolver, SystemResolver
 from gk.net.fetch import Fetch
 from gk.net.listener import Listener
+from gk.outbound.batch import Batch
 from gk.outbound.courier import Courier
 from gk.outbound.policy import Policies, authorities
 from gk.outbound.route import Route
@@ -65,7 +66,8 @@ def _rooms(config: Config, store: Store) -> Rooms:
     names = Names(
         Keys(config.data / KEYS), Offer.of(config), lambda: SystemResolver(config.dns.resolver, remember=False)
     )
-    return Rooms(store, directory, Passwords(), names)
+    submit = Submit(store, directory, config.hostname, Signer(names.keys))
+    return Rooms(store, directory, Passwords(), names, Batch(store, directory, submit, config.hostname))
 
 
 async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], None] = lambda rooms: None) -> None:
@@ -79,11 +81,10 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
         logins = Logins(store.accounts, here.passwords, Failures(config.limits), config.domains)
         accept = Accept(store, here.directory, config.hostname, config.limits)
         signer = Signer(here.names.keys)
-        submit = Submit(store, here.directory, config.hostname, signer)
         resolver = SystemResolver(config.dns.resolver, validating=config.dns.validating)
         policies = _policies(config, store, resolver)
         runner = _runner(config, store, here.directory, bus, resolver, policies, signer)
-        listeners = _listeners(config, store, certificates, logins, accept, submit, inherited)
+        listeners = _listeners(config, store, certificates, logins, accept, here.batch.submit, inherited)
         control = ControlServer(config.data / SOCKET, here)
         for note in configuration.notes():
             log.info("event=note text=%r", note)

@@ -122,7 +122,8 @@ def _run_sink(door: Connection, *arguments: object) -> None:
 
 
 async def fill(data: Path, messages: int, domains: int, size: int, backlog: int) -> None:
-    config = parse({"domains": ["bench.test"], "data": str(data), "limits": {"queue_messages": 1_000_000}})
+    limits = {"queue_messages": 1_000_000, "messages_per_day": 0, "new_recipients_per_day": 0}
+    config = parse({"domains": ["bench.test"], "data": str(data), "limits": limits})
     contents = [mix.message(i, size=size) for i in range(100)]
     async with Store.open(config, Bus()) as store:
         await store.accounts.add("user@bench.test", None)

@@ -39,6 +39,8 @@ connections_per_network = 4000
 connections_before_login = 4000
 sessions_per_user = 4000
 new_connections_per_minute = 1000000
+messages_per_day = 0
+new_recipients_per_day = 0
 [log]
 level = "warning"
 """

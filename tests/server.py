@@ -33,6 +33,8 @@ require_tls = false
 connections_per_address = 300
 sessions_per_user = 200
 new_connections_per_minute = 100000
+messages_per_day = 0
+new_recipients_per_day = 0
 {more}
 """
 

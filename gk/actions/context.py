@@ -8,7 +8,9 @@ from gk.accounts.passwords import Passwords
 from gk.mailauth.keys import Keys
 from gk.mailauth.records import Offer
 from gk.net.dns import Lookups
+from gk.outbound.batch import Batch
 from gk.store.db import Store
+from gk.store.values import Account
 
 
 def _silent(done: int, total: int) -> None:
@@ -49,15 +51,20 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One call of an action. `scopes` is what its caller may do; `progress(done, total)` shows long work."""
+    """One call of an action. `scopes` is what its caller may do; `progress(done, total)` shows long work.
+
+    `account` is the user who calls; None at doors of administrators, who act for the account they name.
+    """
 
     store: Store
     directory: Directory
     passwords: Passwords
     names: Names
+    batch: Batch
     scopes: frozenset[str]
     progress: Callable[[int, int], None] = field(default=_silent)
     attached: Attached = NOTHING
+    account: Account | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +75,15 @@ class Rooms:
     directory: Directory
     passwords: Passwords
     names: Names
+    batch: Batch
 
     def context(
         self,
         scopes: frozenset[str],
         progress: Callable[[int, int], None] = _silent,
         attached: Attached = NOTHING,
+        account: Account | None = None,
     ) -> Context:
-        return Context(self.store, self.directory, self.passwords, self.names, scopes, progress, attached)
+        return Context(
+            self.store, self.directory, self.passwords, self.names, self.batch, scopes, progress, attached, account
+        )

@@ -22,6 +22,7 @@ VERBS = {  # verb → its line of help, so that `gk --help` loads none of them
     "demo": "Run everything on loopback with sample mail.",
     "user": "Accounts and their passwords.",
     "queue": "The outgoing queue.",
+    "suppression": "Addresses nothing is sent to.",
     "dns": "The DNS records a domain needs, and whether they are there.",
     "dkim": "The keys that sign outgoing mail.",
     "config": "Show, check or change the configuration.",

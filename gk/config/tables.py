@@ -143,9 +143,7 @@ class Limits:
     messages_per_day: int = key(
         1000, "Recipients elsewhere one user's messages may have in a day of UTC, each counted; 0: no limit.", 0
     )
-    new_recipients_per_day: int = key(
-        200, "Those among them the user never wrote to before; 0: no limit.", 0
-    )
+    new_recipients_per_day: int = key(200, "Those among them the user never wrote to before; 0: no limit.", 0)
     journal_messages: int = key(10_000, "Delivered messages not yet filed before deliveries wait.")
     journal_bytes: int = key(256 << 20, "Bytes of the same.")
     free_space_bytes: int = key(100 << 20, "Free disk space below which mail is refused, or 5 % if that is less.", 0)

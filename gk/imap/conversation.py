@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from gk.accounts.login import Logins
 from gk.config import Limits
@@ -19,6 +19,8 @@ from gk.store.values import Account, Mailbox
 
 if TYPE_CHECKING:
     from gk.imap.notifying import Notifying
+
+T = TypeVar("T")
 
 TELL = 256 << 10  # bytes told before they are written
 TURN = 0.005  # seconds of work before others have their turn
@@ -140,6 +142,11 @@ class Conversation:
         """Wait while the client is slow."""
         await self._link.drained()
 
+    async def computed(self, make: Callable[..., T], *of: object) -> T:
+        """What is made in a thread because it takes long; few do so at once, others need threads, too."""
+        async with self._server.computing:
+            return await asyncio.to_thread(make, *of)
+
     def answer(self, reply: Reply) -> None:
         """Write everything told and the tagged reply."""
         self._out.append(reply.render(self.tag))
@@ -252,10 +259,18 @@ class Conversation:
         view = self.session.selected
         if view is not None and view.snapshot.deleted:
             raise Ended("the selected mailbox was deleted")
-        if self.notifying is not None and not await self.notifying.tell():
+        if self.notifying is not None and not await self._told_all(self.notifying):
+            self.tell(b"* OK [NOTIFICATIONOVERFLOW] there was too much to tell\r\n")
             self.notify(None)
         if self._out:
             await self.flush()
+
+    @staticmethod
+    async def _told_all(notifying: "Notifying") -> bool:
+        try:
+            return await notifying.tell()
+        except GkError:  # a message that cannot be read now; the client has to ask (RFC 5465 §5.8)
+            return False
 
     def close(self) -> None:
         """The connection ended: give back what the session held."""
@@ -273,6 +288,7 @@ class Rooms(Protocol):
     logins: Logins
     limits: Limits
     sessions: "Sessions"
+    computing: asyncio.Semaphore
 
 
 class Sessions:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from gk.imap.grammar import LARGEST_MODSEQ, BadSyntax, Cursor
+from gk.imap.header_fields import NAME
 from gk.imap.search_options import Partial, page
 
 ITEMS_OF_A_COMMAND = 200
@@ -150,8 +151,8 @@ def _section(cursor: Cursor, *, peek: bool, name: bytes = b"BODY") -> Section:
             negate = text.endswith("NOT")
             cursor.space()
             names = cursor.listed(cursor.astring, FIELDS_OF_A_SECTION)
-            if not names or not all(map(_FIELD.fullmatch, names)):
-                raise BadSyntax("header fields have names of printable characters")
+            if not names or not all(map(_FIELD.fullmatch, names)) or max(map(len, names)) > NAME:
+                raise BadSyntax("header fields have names of 1 to 998 printable characters")
             text, fields = "HEADER", frozenset(name.lower() for name in names)
             written += b" (" + b" ".join(_written(name.upper()) for name in names) + b")"
     cursor.need(b"]")

@@ -35,27 +35,35 @@ class FetchedContents:
 
     async def tell(self, uids: Sequence[int], heads: Sequence[bytes], rows: Mapping[str, Sequence[Any]]) -> bool:
         """Answer for these messages; `heads` are what comes before, `rows` their columns. Whether all were there."""
+        try:
+            async with asyncio.TaskGroup() as ahead:
+                return await self._tell(ahead, uids, heads, rows)
+        except BaseExceptionGroup as group:  # the client is gone, or a message cannot be read
+            raise group.exceptions[0] from None
+
+    async def _tell(
+        self, ahead: asyncio.TaskGroup, uids: Sequence[int], heads: Sequence[bytes], rows: Mapping[str, Sequence[Any]]
+    ) -> bool:
         complete = True
-        async with asyncio.TaskGroup() as ahead:
-            read = functools.partial(self._c.store.mailboxes.contents, self._c.mailbox)
-            batches = list(_batches(rows["size"]))
-            coming = ahead.create_task(read(list(uids[slice(*batches[0])]))) if batches else None
-            for number, (start, stop) in enumerate(batches):
-                assert coming is not None
-                contents = await coming
-                if number + 1 < len(batches):
-                    coming = ahead.create_task(read(list(uids[slice(*batches[number + 1])])))
-                try:
-                    for place, content in zip(range(start, stop), contents, strict=True):
-                        if content is None:
-                            complete = False
-                        else:
-                            await self._message(heads[place], content, {name: rows[name][place] for name in rows})
-                finally:
-                    for content in contents:
-                        if content is not None:
-                            content.close()
-                await self._c.flush()
+        read = functools.partial(self._c.store.mailboxes.contents, self._c.mailbox)
+        batches = list(_batches(rows["size"]))
+        coming = ahead.create_task(read(list(uids[slice(*batches[0])]))) if batches else None
+        for number, (start, stop) in enumerate(batches):
+            assert coming is not None
+            contents = await coming
+            if number + 1 < len(batches):
+                coming = ahead.create_task(read(list(uids[slice(*batches[number + 1])])))
+            try:
+                for place, content in zip(range(start, stop), contents, strict=True):
+                    if content is None:
+                        complete = False
+                    else:
+                        await self._message(heads[place], content, {name: rows[name][place] for name in rows})
+            finally:
+                for content in contents:
+                    if content is not None:
+                        content.close()
+            await self._c.flush()
         return complete
 
     async def _message(self, head: bytes, content: Content, row: dict[str, Any]) -> None:

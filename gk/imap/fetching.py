@@ -23,6 +23,7 @@ from gk.store.values import SEEN, Flags
 
 ARRAY_SLICE, ROW_SLICE = 2000, 500  # messages
 PREVIEWED = 100  # messages read at once for their previews
+PREVIEW_IN_LOOP = 4 << 10  # bytes of a message whose preview is made in the event loop: 1 ms
 ROW_BYTES = 1 << 20  # of the columns of a slice
 HEADER_SECTIONS = 10  # of one FETCH that are taken from the index for a whole slice
 
@@ -155,10 +156,13 @@ class Fetching:
             for uid, content in zip(uids, await store.mailboxes.contents(mailbox, uids), strict=True):
                 if content is not None and uid in trees:
                     try:
-                        known[uid] = await made_of(functools.partial(_preview, content), trees[uid])
+                        if content.size + len(trees[uid]) <= PREVIEW_IN_LOOP:
+                            known[uid] = _preview(content, trees[uid])
+                        else:
+                            known[uid] = await self._c.computed(_preview, content, trees[uid])
                     finally:
                         content.close()
-            await self._c.breathe()
+                await self._c.breathe()
         return [fetched.string(known[uid].encode()) if uid in known else b"NIL" for uid in part.uids]
 
     def _lines(self, part: Slice, rows: Rows, made: Made, seen: frozenset[int]) -> bytes:

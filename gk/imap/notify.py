@@ -1,6 +1,6 @@
 """What NOTIFY asks for, as values (RFC 5465 §8): which events of which mailboxes a client wants to be told of."""
 
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from gk.imap import fetch_items
@@ -33,7 +33,7 @@ class Group:
     """Some mailboxes and what is wanted of them. `kind` is the filter in upper case; `fetch` is for new messages."""
 
     kind: bytes
-    names: tuple[str, ...]
+    names: frozenset[str]
     events: frozenset[bytes]
     fetch: Fetch | None = None
 
@@ -53,8 +53,15 @@ class Group:
             case b"MAILBOXES":
                 return name in self.names
             case b"SUBTREE":
-                return any(name == top or name.startswith(top + DELIMITER) for top in self.names)
+                return any(above in self.names for above in _above(name))
         return False
+
+
+def _above(name: str) -> Iterator[str]:
+    """A name and all its superiors."""
+    while name:
+        yield name
+        name = name.rpartition(DELIMITER)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +107,10 @@ def parse(cursor: Cursor) -> Wanted | None:
 def _group(cursor: Cursor) -> Group:
     cursor.need(b"(")
     kind = cursor.word()
-    names: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
     if kind in _NAMED:
         cursor.space()
-        names = tuple(cursor.listed(cursor.mailbox, NAMES)) if cursor.at(b"(") else (cursor.mailbox(),)
+        names = frozenset(cursor.listed(cursor.mailbox, NAMES) if cursor.at(b"(") else [cursor.mailbox()])
         if not names:
             raise BadSyntax("no mailbox is named")
     elif kind not in _SELECTED and kind not in _ALL:

@@ -1,22 +1,30 @@
 """A session with NOTIFY: what happens in its account's mailboxes is told while it waits for commands (RFC 5465).
 
-Committed changes are noted as they come, by the store's own call, and told by the session's task when it rests.
+Committed changes are noted as they come, by the store's own call, and told by the session's task when it rests. What
+is noted costs next to nothing: one RENAME may change thousands of names, and hundreds of sessions may hear of it.
 """
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from gk.imap import reply
 from gk.imap.commands.status import status_line
 from gk.imap.fetching import Fetching
 from gk.imap.notify import FLAGS, GONE, NAMED, NEW, NOTED, SERVER_NOTED, SUBSCRIBED, Wanted
-from gk.store.values import Added, Annotated, Expunged, Fact, Flagged, Mailbox, Renamed, Subscribed
+from gk.store.values import Added, Annotated, Expunged, Fact, Flagged, Renamed, Subscribed
 
 if TYPE_CHECKING:
     from gk.imap.conversation import Conversation
 
-WAITING = 1000  # notes of names and metadata for a session that does not rest; more, and it is told so (RFC 5465 §5.8)
+# Notes for a session that does not rest, and mailboxes with news for it: more, and it is told so (RFC 5465 §5.8).
+WAITING = 10_000  # twice what one RENAME can change
 
 _EVENTS: dict[type, bytes] = {Added: NEW, Expunged: GONE, Flagged: FLAGS}
+_NAMES: dict[type, frozenset[bytes]] = {
+    Renamed: frozenset({NAMED}),
+    Subscribed: frozenset({SUBSCRIBED}),
+    Annotated: frozenset({NOTED, SERVER_NOTED}),
+}
 
 
 class Notifying:
@@ -24,36 +32,46 @@ class Notifying:
 
     def __init__(self, c: "Conversation", wanted: Wanted, wake: Callable[[], None]) -> None:
         self._c, self._wanted, self._wake = c, wanted, wake
+        self._anywhere = frozenset[bytes]().union(*(group.events for group in wanted.groups))
         self._changed: dict[int, set[bytes]] = {}  # events of mailboxes that are not selected
-        self._lines: list[bytes] = []
+        self._named: list[Renamed | Subscribed | Annotated] = []
         self._overflow = False
         self._end = c.store.snapshots.watch(c.account.id, self._heard)
 
     def stop(self) -> None:
         self._end()
 
-    def statuses(self) -> None:
+    async def statuses(self) -> None:
         """How the mailboxes are now, as NOTIFY SET STATUS wants it told before its answer (RFC 5465 §3.1)."""
-        subscribed = self._c.store.mailboxes.subscribed(self._c.account.id)
-        for box in self._c.store.mailboxes.list(self._c.account.id):
+        mailboxes, account = self._c.store.mailboxes, self._c.account.id
+        subscribed = mailboxes.subscribed(account)
+        for box in mailboxes.list(account):
             events = self._wanted.of(box.name, subscribed)
             if events & {NEW, GONE, FLAGS} and not self._is_selected(box.id):
-                self._c.tell(self._status(box, events))
+                await self._tell_status(box.id, events)
+            await self._c.breathe()
 
     def _heard(self, fact: Fact) -> None:
+        if self._overflow:
+            return
         match fact:
             case Added(mailbox=mailbox) | Expunged(mailbox=mailbox) | Flagged(mailbox=mailbox):
                 if not self._is_selected(mailbox):
                     self._changed.setdefault(mailbox, set()).add(_EVENTS[type(fact)])
+                    self._overflow = len(self._changed) > WAITING
             case Renamed() | Subscribed() | Annotated():
-                self._named(fact)
+                if self._anywhere.isdisjoint(_NAMES[type(fact)]):
+                    return
+                self._overflow = len(self._named) == WAITING
+                if not self._overflow:
+                    self._named.append(fact)  # whether it is wanted is looked at when it is told
             case _:
                 return
         self._wake()
 
-    def _named(self, fact: Renamed | Subscribed | Annotated) -> None:
+    def _line(self, fact: Renamed | Subscribed | Annotated, subscribed: set[str]) -> bytes:
+        """What is told of a note, b"" when it is not wanted."""
         mailboxes = self._c.store.mailboxes
-        subscribed = mailboxes.subscribed(self._c.account.id)
         line = b""
         match fact:
             case Renamed(name=name) if self._wants(NAMED, name, subscribed):
@@ -66,15 +84,14 @@ class Notifying:
                     attributes = (attributes + b" \\NonExistent").strip()
                 line = b'* LIST (%b) "/" %b\r\n' % (attributes, self._c.spelled(name))
             case Annotated(mailbox=0):
-                if any(SERVER_NOTED in group.events for group in self._wanted.groups):
-                    line = b'* METADATA "" %b\r\n' % " ".join(fact.entries).encode()
+                if SERVER_NOTED in self._anywhere:
+                    line = b'* METADATA "" %b\r\n' % b" ".join(map(reply.astring, fact.entries))
             case Annotated(mailbox=number):
                 box = mailboxes.by_id(self._c.account.id, number)
                 if box is not None and self._wants(NOTED, box.name, subscribed):
-                    line = b"* METADATA %b %b\r\n" % (self._c.spelled(box.name), " ".join(fact.entries).encode())
-        if line:
-            self._overflow |= len(self._lines) == WAITING
-            self._lines[WAITING - 1 :] = [line]
+                    entries = b" ".join(map(reply.astring, fact.entries))
+                    line = b"* METADATA %b %b\r\n" % (self._c.spelled(box.name), entries)
+        return line
 
     def _wants(self, event: bytes, name: str, subscribed: set[str]) -> bool:
         return event in self._wanted.of(name, subscribed)
@@ -86,19 +103,17 @@ class Notifying:
     async def tell(self) -> bool:
         """Tell what is due; False when too much was, and no more will be."""
         await self._selected()
-        lines, self._lines = self._lines, []
-        self._c.tell(*lines)
+        mailboxes, account = self._c.store.mailboxes, self._c.account.id
+        named, self._named = self._named, []
         changed, self._changed = self._changed, {}
-        if changed:
-            mailboxes = self._c.store.mailboxes
-            subscribed = mailboxes.subscribed(self._c.account.id)
-            for number, happened in changed.items():
-                box = mailboxes.by_id(self._c.account.id, number)
-                if box is not None and (events := self._wanted.of(box.name, subscribed)) & happened:
-                    self._c.tell(self._status(box, events))
-                    await self._c.breathe()
-        if self._overflow:
-            self._c.tell(b"* OK [NOTIFICATIONOVERFLOW] there was too much to tell\r\n")
+        subscribed = mailboxes.subscribed(account) if named or changed else set()
+        for fact in named:
+            self._c.tell(self._line(fact, subscribed))
+            await self._c.breathe()
+        for number, happened in changed.items():
+            box = mailboxes.by_id(account, number)
+            if box is not None and (events := self._wanted.of(box.name, subscribed)) & happened:
+                await self._tell_status(number, events)
         return not self._overflow
 
     async def _selected(self) -> None:
@@ -112,8 +127,11 @@ class Notifying:
         if group.fetch is not None and view.last_uid > last:
             await Fetching(self._c, group.fetch, by_uid=True).run(view.above(last))
 
-    def _status(self, box: Mailbox, events: frozenset[bytes]) -> bytes:
+    async def _tell_status(self, number: int, events: frozenset[bytes]) -> None:
         items = [b"MESSAGES", b"UIDNEXT", b"UIDVALIDITY"]
         if FLAGS in events:
             items += [b"UNSEEN", b"HIGHESTMODSEQ"]  # RFC 5465 §5.3
-        return status_line(self._c, box, tuple(items))
+        box = self._c.store.mailboxes.by_id(self._c.account.id, number)
+        if box is not None:  # else it was deleted while others had their turn
+            self._c.tell(status_line(self._c, box, tuple(items)))
+        await self._c.breathe()

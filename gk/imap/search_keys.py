@@ -10,6 +10,7 @@ from datetime import date
 from typing import Literal as Choice
 
 from gk.imap.grammar import LARGEST_MODSEQ, BadSyntax, Cursor, SequenceSet
+from gk.imap.header_fields import NAME
 from gk.message import charset
 from gk.store.values import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
 
@@ -320,6 +321,8 @@ class _Reader:
                 return InContent(word == b"TEXT", self._text())
             case b"HEADER":
                 name = cursor.astring().lower()
+                if len(name) > NAME:
+                    raise BadSyntax("no header field has so long a name")
                 cursor.space()
                 return InHeader(name, self._text())
             case b"KEYWORD":

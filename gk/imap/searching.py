@@ -4,7 +4,6 @@ Cheap keys go first and what they leave is what the dear ones look at; texts are
 not know for certain is read. Between slices others have their turn.
 """
 
-import asyncio
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
@@ -31,11 +30,13 @@ from gk.imap.search_keys import (
 from gk.message.text import fold
 from gk.store.content import IN_MEMORY, Content
 from gk.store.search.room import Where
+from gk.store.values import KEYWORDS
 
 ARRAYS, NARROW, ROWS, CONTENTS = 20_000, 2_000, 500, 50  # messages of a slice
 ROW_BYTES = 1 << 20  # of the column of a slice
 IN_LOOP = 64 << 10  # bytes of a message or a header that is searched in the event loop; larger ones go to a thread
 FEW = 20  # messages that are read rather than asked of the index
+REMEMBERED = 8 << 20  # messages in remembered answers of the index: twice as many bytes
 WORDS = 20  # of a FUZZY text that are looked at
 SURE, LIKELY, POSSIBLE = 100, 60, 40  # relevancies the index has no part in (RFC 6203 §4)
 
@@ -121,8 +122,7 @@ class Searching:
                     self._low = marks.low_bytes(part.flags)
                 return marks.having(bit, self._low)
             case HasKeyword(keyword=keyword):
-                words = {v: {w.lower() for w in view.snapshot.words(v)} for v in set(part.flags)}
-                values = frozenset(value for value, held in words.items() if keyword in held)
+                values = await self._holding(keyword)
                 return await self._sliced(lambda start, end: marks.holding(values, part.flags[start:end]), values)
             case Recent():
                 return await self._sliced(
@@ -135,6 +135,27 @@ class Searching:
                     return marks.among(view.select(numbers, by_uid=False) or (), part.numbers)
                 column = part.uids if by_uid else part.numbers
                 return marks.within(numbers.resolve(view.last_uid if by_uid else view.count), column)
+
+    async def _holding(self, keyword: str) -> frozenset[int]:
+        """The flags values of the messages that have this keyword."""
+        words: dict[str, bool] = {}  # the words of a mailbox are few, the sets of them may be many
+        held: set[int] = set()
+        sets: dict[int, bool] = {}
+        for value in set(self.part.flags):
+            number = value >> KEYWORDS
+            if number not in sets:
+                sets[number] = False
+                for word in self._view.snapshot.words(value):
+                    met = words.get(word)
+                    if met is None:
+                        met = words[word] = word.lower() == keyword
+                    if met:
+                        sets[number] = True
+                        break
+                await self._c.breathe()
+            if sets[number]:
+                held.add(value)
+        return frozenset(held)
 
     async def _sliced(self, made: Callable[[int, int], Marks], any_: object = True) -> Marks:
         """The marks of all messages, made slice by slice; none when there is nothing to look for."""
@@ -165,7 +186,7 @@ class Searching:
                 found += [here[uid] for uid, value in rows if test(value)]
             else:
                 for uid, value in rows:
-                    if await asyncio.to_thread(test, value) if len(value) > IN_LOOP else test(value):
+                    if await self._c.computed(test, value) if len(value) > IN_LOOP else test(value):
                         found.append(here[uid])
                     await self._c.breathe()
             self.advance((end - start) / len(places))
@@ -185,8 +206,12 @@ class Searching:
         """What the index says: messages that meet the key for certain, and those it cannot tell of."""
         if key not in self._asked:
             found = await self._c.store.search.find(self._c.mailbox, fold(key.text), _where(key))
+            await self._c.breathe()  # the end of the search when its client is gone
             uids = self.part.uids
-            self._asked[key] = marks.among(found.uids, uids), marks.among(found.unsure, uids)
+            answer = marks.among(found.uids, uids), marks.among(found.unsure, uids)
+            if len(self._asked) * self._count >= REMEMBERED:
+                return answer  # asked again when it is needed again
+            self._asked[key] = answer
         return self._asked[key]
 
     async def _read(self, key: "InHeader | InContent", left: Marks) -> Marks:
@@ -211,7 +236,7 @@ class Searching:
                     if content.size <= min(IN_LOOP, IN_MEMORY):
                         met = matching.in_content(key, content.whole(), parts[uid])
                     else:
-                        met = await asyncio.to_thread(matching.in_content, key, _Slices(content), parts[uid])
+                        met = await self._c.computed(matching.in_content, key, _Slices(content), parts[uid])
                 finally:
                     content.close()
                 if met:

@@ -28,6 +28,7 @@ UNREAD = 64 << 10  # bytes that wait while a command runs, before the connection
 UNSENT = 256 << 10  # bytes the client has not read, before its command waits
 HANDSHAKE = 30.0  # seconds of TLS, and never more than there are left for the login
 LINGER = 10.0  # seconds a closed connection has to read its last bytes
+COMPUTING = 2  # commands that sort, thread or scan in threads at once; reading and writing mail needs threads, too
 DRAIN = 4  # a refused message up to so many times the allowed size is read and dropped, so that the client hears why
 
 
@@ -49,6 +50,7 @@ class ImapServer:
         self.store, self.logins, self.gate, self.limits = store, logins, gate, limits
         self.hostname, self.tls, self.require_tls = hostname, tls, require_tls
         self.sessions = Sessions(limits.sessions_per_user)
+        self.computing = asyncio.Semaphore(COMPUTING)
         self.fresh: dict[Connection, str] = {}  # connections without a login and where they come from, oldest first
         self.stranger = Bounds(limits.login_line, limits.login_literals, limits.literal_count, limits.nesting)
         self.logged_in = Bounds(
@@ -298,6 +300,7 @@ class Connection(asyncio.Protocol):
     async def _more(self) -> None:
         """Wait for bytes. This is where a session can end."""
         if self._expand():
+            await asyncio.sleep(0)  # a little can stand for very much: others have their turn between its pieces
             return
         if self._held:
             self._held = False

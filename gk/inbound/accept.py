@@ -14,6 +14,7 @@ from gk.store.db import Store
 from gk.store.spool import SpoolFile
 from gk.store.values import Recipient
 
+NOWHERE = 0  # the mailbox of an address at which somebody unsubscribes: nobody reads it
 log = logging.getLogger(__name__)
 
 
@@ -44,11 +45,15 @@ class Accept:
 
     def recipient(self, address: Address) -> list[Recipient] | None:
         """The mailboxes behind a recipient; none for an unknown user, None for a domain that is not ours."""
-        return self.directory.resolve(address)
+        found = self.directory.resolve(address)
+        leaver = self._store.sending.leaver(address.local) if found is not None else None
+        return [Recipient(leaver.account, NOWHERE, str(address))] if leaver else found
 
     def check_quota(self, recipients: Sequence[Recipient], size: int) -> None:
         """Raise OverQuota when a mailbox behind an address has no room for a message of that size."""
         for recipient in recipients:
+            if recipient.mailbox == NOWHERE:
+                continue
             self._store.accounts.check_room(recipient.account, 1, size)
 
     def head(self, incoming: Incoming, header: bytes) -> bytes:
@@ -70,9 +75,15 @@ class Accept:
         Returns after the synced commit; raises what the store raises, and then nothing was stored.
         """
         mailboxes: dict[int, Recipient] = {}
-        for _, targets in incoming.recipients:
+        for address, targets in incoming.recipients:
+            if leaver := self._store.sending.leaver(address.local):
+                await self._store.sending.leave(leaver, str(incoming.sender or ""))
+                continue
             for target in targets:
                 mailboxes.setdefault(target.mailbox, target)  # two addresses of one user are one message
-        arrival = await self._store.prepare(content)
-        await self._store.deliver(arrival, list(mailboxes.values()))
-        log.info("event=accepted id=%s size=%d mailboxes=%d", incoming.id, arrival.size, len(mailboxes))
+        size = content.size if isinstance(content, SpoolFile) else len(content)
+        if mailboxes:
+            await self._store.deliver(await self._store.prepare(content), list(mailboxes.values()))
+        elif isinstance(content, SpoolFile):
+            content.discard()
+        log.info("event=accepted id=%s size=%d mailboxes=%d", incoming.id, size, len(mailboxes))

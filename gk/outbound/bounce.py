@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from gk.message.dsn import Action, Failure, report
 from gk.outbound.answer import Answer
-from gk.store.outgoing import Claim, ClaimedRecipient
+from gk.store.outgoing import Claim, ClaimedRecipient, Unwanted
 
 RETURN_PATH = b"Return-Path: <>\r\n"  # of a report that is delivered here (RFC 5321 §4.4, RFC 3464 §2)
+
+# Not 5.1.7 to 5.1.9: they say something of the sender or of the relay, and would empty a whole list.
+NO_ADDRESS = frozenset(("5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.4", "5.1.6", "5.1.10"))
 
 _ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b", re.ASCII)
 
@@ -51,6 +54,17 @@ def write(hostname: str, claim: Claim, told: Sequence[Told], content: bytes, now
         now=int(now),
         ret_full=content if claim.ret == "FULL" and failed else None,  # RFC 3461 §4.3: of failures only
     )
+
+
+def unwanted(claim: Claim, answers: Sequence[Answer]) -> list[Unwanted]:
+    """Recipients of bulk mail whose address is none (RFC 3463 §3.2), which their server says for good."""
+    if not claim.bulk or claim.account is None:
+        return []
+    found = []
+    for recipient, answer in zip(claim.recipients, answers, strict=True):
+        if answer.permanent and status(answer, "5.0.0") in NO_ADDRESS:
+            found.append((claim.account, recipient.address, said(answer)))
+    return found
 
 
 def status(answer: Answer, otherwise: str) -> str:

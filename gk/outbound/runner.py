@@ -203,7 +203,8 @@ class Runner:
                     told.append(Told(recipient, "delayed", status(answer, "4.4.1"), answer.remote, said(answer)))
             outcomes.append(Outcome(answer.no, became, said(answer), answer.remote, due, answer.tls))
         reports = await self._reports(claim, told, letter, now)
-        await self._store.outgoing.record(claim.queue_id, claim.domain, outcomes, reports, now)
+        unwanted = bounce.unwanted(claim, answers)
+        await self._store.outgoing.record(claim.queue_id, claim.domain, outcomes, reports, now, unwanted)
         await self._judge(claim.domain, answers, now)
         for outcome in outcomes:
             kind = {SENT: "sent", PENDING: "deferred"}.get(outcome.status, "failed")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gk.accounts.aliases import Directory
-from gk.errors import GkError, NoSuchAccount
+from gk.errors import GkError, NoSuchAccount, Suppressed
 from gk.mailauth.signing import Signer
 from gk.message.address import Address
 from gk.message.dsn import Failure, report
@@ -14,6 +14,7 @@ from gk.outbound.bounce import RETURN_PATH, wanted
 from gk.outbound.policy import says_optional
 from gk.store.db import Store
 from gk.store.outgoing import QueuedRecipient
+from gk.store.sending import Leaver
 from gk.store.spool import SpoolFile
 from gk.store.values import Account, Arrival, Recipient
 
@@ -48,10 +49,14 @@ class Submit:
         ret: str | None = None,
         origin: str = "user",
         requiretls: bool = False,
+        bulk: bool = False,
     ) -> str:
-        """Queue and deliver; return the queue id. Raises NoSuchAccount, Overloaded, DiskFull, ReadOnly."""
+        """Queue and deliver; return the queue id.
+
+        Raises NoSuchAccount, Suppressed, SendingLimit, Overloaded, DiskFull, ReadOnly: then nothing was sent.
+        """
         try:
-            return await self._submit(account, sender, recipients, content, envid, ret, origin, requiretls)
+            return await self._submit(account, sender, recipients, content, envid, ret, origin, requiretls, bulk)
         except GkError:
             if isinstance(content, SpoolFile):
                 content.discard()
@@ -67,11 +72,17 @@ class Submit:
         ret: str | None,
         origin: str,
         requiretls: bool,
+        bulk: bool,
     ) -> str:
+        if self._store.sending.suppressed(account.id, (str(r.address) for r in recipients), bulk=bulk):
+            raise Suppressed("a recipient is on the suppression list; «gk suppression list» shows it")
         away: list[QueuedRecipient] = []
         here: dict[int, Recipient] = {}
         confirmed: list[EnvelopeRecipient] = []
         for recipient in recipients:
+            if leaver := self._leaver(recipient.address):
+                await self._store.sending.leave(leaver, str(sender or ""))
+                continue
             found = self._directory.resolve(recipient.address)
             if found is None:
                 domain = recipient.address.key.rpartition("@")[2]
@@ -91,9 +102,14 @@ class Submit:
         prefix = await self._signature(sent, sender) if away and self._signer is not None else b""
         queue_id = await self._store.outgoing.add(
             sent, str(sender or ""), away, account=account.id, origin=origin, envid=envid, ret=ret, prefix=prefix,
-            requiretls=wanted_tls, local=local,
+            requiretls=wanted_tls, bulk=bulk, local=local,
         )  # fmt: skip
         return str(queue_id) if queue_id else "delivered"
+
+    def _leaver(self, address: Address) -> Leaver | None:
+        """Who unsubscribes by writing to an address of ours."""
+        leaver = self._store.sending.leaver(address.local)
+        return leaver if leaver and self._directory.resolve(address) is not None else None
 
     async def _signature(self, sent: Arrival, sender: Address | None) -> bytes:
         """The DKIM-Signature fields, kept beside the message: its content is stored already."""

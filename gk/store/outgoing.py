@@ -170,12 +170,12 @@ class Outgoing:
                     refused.content.discard()
             raise
         now, keywords, sending = time.time(), self._store.limits.keywords, self._store.sending
-        counts = account is not None and origin != DSN and bool(recipients)
-        hashes = [sending.hash(account, r.address) for r in recipients] if counts and account is not None else []
+        counted = account if origin != DSN else None
+        hashes = [] if counted is None else [sending.hash(counted, r.address) for r in recipients]
 
         def work(db: sqlite3.Connection, facts: list[Fact]) -> int:
-            if hashes and account is not None:
-                sending.count(db, account, hashes, now)
+            if hashes and counted is not None:
+                sending.count(db, counted, hashes, now)
             for kept, mailboxes in local:
                 entries.deliver(db, facts, kept, mailboxes, int(now), keywords)
             if not recipients:
@@ -478,9 +478,7 @@ def _mark(db: sqlite3.Connection, queue_id: int, domain: str, now: float) -> Cla
         (queue_id,),
     ).fetchone()
     claimed = tuple(ClaimedRecipient(*r) for r in sorted(recipients))
-    return Claim(
-        queue_id, message, size, account, sender, envid, ret, created, domain, claimed, prefix, required, bulk
-    )
+    return Claim(queue_id, message, size, account, sender, envid, ret, created, domain, claimed, prefix, required, bulk)
 
 
 def _drop(db: sqlite3.Connection, queue_id: int) -> int | None:

@@ -52,10 +52,17 @@ def set_aside(data: Path, summary: Summary) -> Path | None:
 
 
 def save_accounts(db: sqlite3.Connection, damaged: Path, summary: Summary) -> None:
-    """Accounts and their secrets, as far as the damaged database still gives them."""
-    for table in ("account", "app_password", "subscription"):
+    """Accounts, their secrets and what they have agreed on, as far as the damaged database still gives them.
+
+    It may be of an older schema: columns that came later have their defaults.
+    """
+    for table in ("account", "app_password", "subscription", "metadata", "suppressed", "sent_to"):
+        columns = [row[1] for row in _readable(damaged, f"PRAGMA table_info({table})")]
         for row in _readable(damaged, f"SELECT * FROM {table}"):
-            db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({','.join('?' * len(row))})", row)
+            marks = ",".join("?" * len(row))
+            db.execute(f"INSERT OR IGNORE INTO {table} ({','.join(columns)}) VALUES ({marks})", row)
+    for row in _readable(damaged, "SELECT name, value FROM meta WHERE name LIKE 'sending_'"):  # the key of `sent_to`
+        db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", row)
     for address, status in _readable(
         damaged, "SELECT address, status FROM outgoing_recipient WHERE status IN ('pending', 'sending')"
     ):

@@ -7,6 +7,7 @@ list. A day is one of UTC. Counting is part of the unit that queues the message:
 import base64
 import hmac
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,7 @@ EVERYBODY = 0  # the account whose suppressions hold for all
 DAY = 86_400
 REMEMBERED = 400  # days a recipient counts as known after the last message: a newsletter of once a year stays
 RENEWED = 30  # days after which it is noted again that somebody was written to
+_PLAIN = re.compile(r"[a-z0-9._-]{1,64}@[a-z0-9.-]{1,255}")  # the usual address, which is its own key
 LEAVE = "unsubscribe+"  # what the local part of an address to unsubscribe at begins with
 
 
@@ -70,16 +72,22 @@ class Sending:
 
     def count(self, db: sqlite3.Connection, account: int, hashes: Sequence[int], now: float) -> None:
         """Note, in the unit that queues a message, to whom it goes. Raises SendingLimit where that is too much."""
-        day = int(now // DAY)
-        known = db.execute(
-            "SELECT count(*) FROM sent_to WHERE account = ? AND hash IN (SELECT value FROM json_each(?))",
-            (account, json.dumps(hashes)),
-        ).fetchone()[0]
+        day, listed = int(now // DAY), json.dumps(hashes)
+        new = db.execute(
+            "INSERT INTO sent_to (account, hash, day) SELECT ?, value, ? FROM json_each(?) WHERE 1"
+            " ON CONFLICT DO NOTHING",
+            (account, day, listed),
+        ).rowcount
+        if new < len(hashes):
+            db.execute(
+                "UPDATE sent_to SET day = ? WHERE account = ? AND hash IN (SELECT value FROM json_each(?)) AND day < ?",
+                (day, account, listed, day - RENEWED),
+            )
         sent, fresh = db.execute(
             "INSERT INTO sent_day (account, day, recipients, fresh) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (account, day) DO UPDATE SET recipients = sent_day.recipients + excluded.recipients,"
             " fresh = sent_day.fresh + excluded.fresh RETURNING recipients, fresh",
-            (account, day, len(hashes), len(set(hashes)) - known),
+            (account, day, len(hashes), new),
         ).fetchone()
         limits = self._store.limits
         for name, number, limit in (
@@ -95,11 +103,6 @@ class Sending:
         if sent == len(hashes):  # the first of the day clears away
             db.execute("DELETE FROM sent_day WHERE account = ? AND abs(day - ?) > 1", (account, day))
             db.execute("DELETE FROM sent_to WHERE account = ? AND day < ?", (account, day - REMEMBERED))
-        db.execute(
-            "INSERT INTO sent_to (account, hash, day) SELECT ?, value, ? FROM json_each(?) WHERE 1"
-            " ON CONFLICT (account, hash) DO UPDATE SET day = excluded.day WHERE sent_to.day < excluded.day - ?",
-            (account, day, json.dumps(hashes), RENEWED),
-        )
 
     # --- the suppression list -----------------------------------------------------------------------------------------
 
@@ -162,7 +165,7 @@ class Sending:
         return leaver if hmac.compare_digest(made.encode(), local.encode()) else None
 
     async def leave(self, leaver: Leaver, sender: str) -> None:
-        """Nothing in bulk goes there any more. `sender` is who wrote: the address, where it is the one that got mail."""
+        """Nothing in bulk goes there any more. `sender` wrote, perhaps from the address meant."""
         own = bool(sender) and self.hash(leaver.account, sender) == leaver.hash
         address = _key(sender) if own else ""
 
@@ -193,6 +196,8 @@ def _put(db: sqlite3.Connection, account: int, mark: int, address: str, reason: 
 
 def _key(address: str) -> str:
     """What the spellings of an address share."""
+    if _PLAIN.fullmatch(address):
+        return address
     try:
         return parse_address(address).key
     except AddressError:

@@ -223,3 +223,18 @@ def test_the_queue_is_listed_and_changed_by_what_is_chosen(site: Site) -> None:
     assert "Subject: to yan" in site.click("queue", "show", "2").stdout
     with pytest.raises(Refused, match="nothing was tried"):
         site.click("queue", "trace", "2")
+
+
+def test_addresses_nothing_is_sent_to_are_added_listed_and_removed(place: Site) -> None:
+    place.add_alice()
+    assert place.click("suppression", "list").stdout == "the list is empty\n"
+    made = place.json("suppression", "add", "Trap@far.test", "--reason", "spam trap")
+    assert made == {"address": "trap@far.test", "added": True}
+    assert place.click("suppression", "add", "trap@far.test").stdout == "trap@far.test is there already\n"
+    place.json("suppression", "add", "zoe@far.test", "--account", ALICE)
+    (entry,) = place.json("suppression", "list")
+    assert (entry["address"], entry["reason"]) == ("trap@far.test", "spam trap")
+    assert "zoe@far.test  added by hand" in place.click("suppression", "list", "--account", ALICE).stdout
+    assert place.json("suppression", "remove", "trap@far.test") == {"removed": "trap@far.test"}
+    with pytest.raises(Refused, match="not on that list"):
+        place.click("suppression", "remove", "trap@far.test")

@@ -74,7 +74,8 @@ class Post:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    config = Config(data=tmp_path / "data", domains=("example.test",), limits=Limits(free_space_bytes=0))
+    limits = Limits(free_space_bytes=0, messages_per_day=0, new_recipients_per_day=0)
+    config = Config(data=tmp_path / "data", domains=("example.test",), limits=limits)
     async with Store.open(config, Bus()) as opened:
         yield opened
 

@@ -97,6 +97,9 @@ async def test_a_damaged_database_is_set_aside_and_what_was_not_filed_is_saved(t
     await filled(tmp_path)
     async with opened(tmp_path) as store:
         await store.accounts.set_password(account(store).id, "kept")
+        await store.accounts.set_quota(account(store).id, 1 << 40)
+        await store.sending.suppress(account(store).id, "zoe@far.test", "asked for it")
+        hashed = store.sending.hash(account(store).id, "zoe@far.test")
         await append(store, box(store), message(5))  # stays in the journal: the store closes before it is filed
     with sqlite3.connect(tmp_path / "gk.db") as db:
         (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'entry_message'").fetchone()
@@ -110,6 +113,9 @@ async def test_a_damaged_database_is_set_aside_and_what_was_not_filed_is_saved(t
     assert list((tmp_path / "backup").glob("gk-damaged-*.db"))
     async with opened(tmp_path) as store:
         assert store.accounts.password_hash(account(store).id) == "kept"
+        assert store.accounts.usage(account(store).id).size_limit == 1 << 40
+        assert store.sending.hash(account(store).id, "zoe@far.test") == hashed
+        assert [s.address for s in store.sending.suppressions(account(store).id, None, 10)] == ["zoe@far.test"]
         contents = [await read(store, box(store), int(u)) for u in (await state(store))["INBOX"]["uids"]]
         assert message(5) in contents and message(1) in contents
 

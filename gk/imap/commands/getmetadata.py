@@ -36,20 +36,20 @@ async def get_metadata(c: Conversation, args: Cursor) -> Reply:
     names = args.listed(lambda: entry(args), ENTRIES) if args.at(b"(") else [entry(args)]
     args.end()
     kept = c.store.metadata.of(c.account.id, mailbox)
+    found: dict[str, None] = {}  # each once, however many of the names it is below
+    for name in dict.fromkeys(names):
+        below = [key for key in sorted(kept) if _within(key, name, options.depth)]
+        found |= dict.fromkeys(below or ([name] if options.depth == 0 else []))
     told: list[bytes] = []
     longest = 0
-    for name in dict.fromkeys(names):
-        found = [key for key in sorted(kept) if _within(key, name, options.depth)]
-        if not found and options.depth == 0:
-            told.append(quote(name.encode()) + b" NIL")
-        for key in found:
-            value = kept[key]
-            if options.maxsize is not None and len(value) > options.maxsize:
-                longest = max(longest, len(value))
-            else:
-                told.append(quote(key.encode()) + b" " + quote(value))
+    for key in found:
+        value = kept.get(key)
+        if value is not None and options.maxsize is not None and len(value) > options.maxsize:
+            longest = max(longest, len(value))
+        else:
+            told.append(quote(key.encode()) + b" " + (b"NIL" if value is None else quote(value)))
     if told:
-        c.tell(b"* METADATA %b (%b)\r\n" % (spelled, b" ".join(dict.fromkeys(told))))
+        c.tell(b"* METADATA %b (%b)\r\n" % (spelled, b" ".join(told)))
     if longest:
         return ok("some are longer", f"METADATA LONGENTRIES {longest}")
     return ok("that is what is kept")

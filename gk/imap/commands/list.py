@@ -37,7 +37,7 @@ async def list_(c: Conversation, args: Cursor) -> Reply:
     if b"HIGHESTMODSEQ" in request.status:
         c.enable_condstore()
     answer = _Names(c, request)
-    for name in answer.candidates():
+    for name in await answer.matching():
         c.tell(answer.line(name))
         await c.breathe()
     return ok("those are they")
@@ -98,8 +98,7 @@ class _Names:
         self._subscribed = c.store.mailboxes.subscribed(c.account.id)
         self._parents = superiors(self._boxes)
         self._chosen = {name for name in self._all() if self._is_chosen(name)}
-        # RFC 5258 §3: told for the sake of inferiors that the patterns themselves do not reach
-        self._above_chosen = superiors(name for name in self._chosen if not self._matches(name))
+        self._above_chosen: set[str] = set()
 
     def _all(self) -> set[str]:
         """Names with a mailbox, superiors without one, and names that are only subscribed to."""
@@ -116,16 +115,26 @@ class _Names:
     def _matches(self, name: str) -> bool:
         return any(pattern.matches(name) for pattern in self._request.patterns)
 
-    def candidates(self) -> list[str]:
-        """The names to look at, INBOX first."""
-        names = self._chosen | (self._above_chosen if b"RECURSIVEMATCH" in self._request.select else set())
-        return sorted(names, key=lambda name: (name != "INBOX", name))
+    async def matching(self) -> list[str]:
+        """The names that answer, INBOX first; patterns may be many, so others have their turn between the names."""
+        met, others = await self._divided(self._chosen)
+        if b"RECURSIVEMATCH" in self._request.select:
+            # RFC 5258 §3: told for the sake of inferiors that the patterns themselves do not reach
+            self._above_chosen = superiors(others)
+            met += (await self._divided(self._above_chosen - self._chosen))[0]
+        return sorted(met, key=lambda name: (name != "INBOX", name))
+
+    async def _divided(self, names: Iterable[str]) -> tuple[list[str], list[str]]:
+        """The names that match, and those that do not."""
+        found: tuple[list[str], list[str]] = ([], [])
+        for name in names:
+            found[not self._matches(name)].append(name)
+            await self._c.breathe()
+        return found
 
     def line(self, name: str) -> bytes:
-        """The responses for a name, b"" when it does not match."""
+        """The responses for a name that matches."""
         request = self._request
-        if not self._matches(name):
-            return b""
         box = self._boxes.get(name)
         attributes = []
         if box is None:

@@ -22,5 +22,5 @@ async def set_notify(c: Conversation, args: Cursor) -> Reply:
         notifying = Notifying(c, wanted, c.wake)
         c.notify(notifying)
         if wanted.status:
-            notifying.statuses()
+            await notifying.statuses()
     return ok("so be it")

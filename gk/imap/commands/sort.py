@@ -1,6 +1,5 @@
 """SORT and UID SORT (RFC 5256 §3), SORT=DISPLAY (RFC 5957), with RETURN options as ESORT (RFC 5267 §3)."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,7 +59,7 @@ async def _ordered(
     if len(present) <= IN_LOOP:
         order = sorting.order(program, columns)
     else:
-        order = await asyncio.to_thread(sorting.order, program, columns)
+        order = await c.computed(sorting.order, program, columns)
     return [present[place] for place in order]
 
 

@@ -32,9 +32,10 @@ async def status(c: Conversation, args: Cursor) -> Reply:
     args.space()
     items = status_items(args)
     args.end()
+    box = c.named(name)
     if b"HIGHESTMODSEQ" in items:
         c.enable_condstore()  # RFC 7162 §3.1
-    c.tell(status_line(c, c.named(name), items))
+    c.tell(status_line(c, box, items))
     return ok("that is how it is")
 
 

@@ -1,6 +1,5 @@
 """THREAD and UID THREAD (RFC 5256 §3)."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -50,7 +49,7 @@ async def _thread(c: Conversation, args: Cursor, *, by_uid: bool) -> Reply:
     with Progress(c, searching.work):
         places, columns = await fetched(c, searching, await searching.run(), names)
         values = [columns[name] for name in names]
-        threads = make(values) if len(places) <= IN_LOOP else await asyncio.to_thread(make, values)
+        threads = make(values) if len(places) <= IN_LOOP else await c.computed(make, values)
     column = searching.part.uids if by_uid else searching.part.numbers
     c.tell(b"* THREAD " if places else b"* THREAD")
     for piece in threading.render(threads, [column[place] for place in places]):

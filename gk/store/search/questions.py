@@ -3,6 +3,7 @@
 Every one of them is limited to the documents of one account, and to the entries of one mailbox.
 """
 
+import hashlib
 import json
 import re
 import sqlite3
@@ -22,6 +23,8 @@ from gk.store.values import Mailbox
 Where = Literal["text", "body", "header", "subject", "from", "to", "cc", "bcc"]
 
 KEYS = ("sent", "subject", "reply", "from", "to", "cc", "display_from", "display_to", "message_id", "references")
+# What is kept of a value to compare: characters of a text before its digest, octets of an id, ids of a message.
+TEXT, ID, IDS = 200, 80, 20
 HEADERS = 200  # headers read at once for messages that are not indexed
 EXACT, BEGUN, SUBJECT = 1.0, 0.4, 1.0  # what a word found, a word begun with it and one in the subject count
 
@@ -184,14 +187,12 @@ def keys(
     wanted = "".join(f', k."{KEYS[KEYS.index(column)]}"' for column in columns)
     rows: list[tuple[Any, ...]] = []
     if index:
-        rows = db.execute(
+        found = db.execute(
             f"SELECT e.uid{wanted} FROM entry e CROSS JOIN s.key k ON k.id = ? + e.message"
             f" WHERE e.mailbox = ? AND e.{condition} ORDER BY e.uid",
             (_range(mailbox)[0], mailbox.id, *values),
-        ).fetchall()
-        if "references" in columns:
-            at = columns.index("references") + 1
-            rows = [(*row[:at], tuple(row[at].split(b"\n")) if row[at] else (), *row[at + 1 :]) for row in rows]
+        )
+        rows = [(uid, *map(_short, columns, row)) for uid, *row in found]
     (count,) = db.execute(
         f"SELECT count(*) FROM entry e WHERE e.mailbox = ? AND e.{condition}", (mailbox.id, *values)
     ).fetchone()
@@ -215,7 +216,25 @@ def _uid(row: tuple[Any, ...]) -> int:
 
 
 def _picked(found: SortKeys, columns: tuple[str, ...]) -> list[Any]:
-    return [getattr(found, "sender" if column == "from" else column) for column in columns]
+    return [_short(column, getattr(found, "sender" if column == "from" else column)) for column in columns]
+
+
+def _short(column: str, value: Any) -> Any:
+    """A value as it is compared, bounded: equal values stay equal, and few texts or ids are longer than is kept."""
+    if isinstance(value, str):
+        return value if len(value) <= TEXT else value[:TEXT] + _digest(value.encode("utf-8", "surrogatepass")).hex()
+    if column == "references":
+        ids: Sequence[bytes] = value if isinstance(value, tuple) else value.split(b"\n") if value else ()
+        return tuple(map(_short_id, ids if len(ids) <= IDS else (ids[0], *ids[1 - IDS :])))
+    return _short_id(value) if isinstance(value, bytes) else value
+
+
+def _short_id(name: bytes) -> bytes:
+    return name if len(name) <= ID else b"<%b>" % _digest(name)
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 def previews(db: sqlite3.Connection, mailbox: Mailbox, uids: Sequence[int]) -> dict[int, str]:

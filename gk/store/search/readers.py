@@ -18,6 +18,7 @@ from gk.store.search.schema import DATABASE, identity, read_only
 T = TypeVar("T")
 
 CONNECTIONS = 3  # searches at the same time, half of the threads there are; more wait
+SHARE = CONNECTIONS - 1  # of one account: who has much to ask keeps nobody else out
 
 Work = Callable[["Reader"], T]
 
@@ -67,13 +68,25 @@ class Readers:
         self._data = data
         self._idle: list[Reader] = []
         self._free = asyncio.Semaphore(CONNECTIONS)
+        self._shares: dict[int, tuple[asyncio.Semaphore, list[None]]] = {}  # of accounts that ask, and how often
         self._closed = False
 
-    async def run(self, work: Work[T], *, index: bool) -> T:
-        """Run the work in a thread; a caller that is cancelled ends it.
+    async def run(self, work: Work[T], *, index: bool, account: int) -> T:
+        """Run the work of an account in a thread; a caller that is cancelled ends it.
 
         Raises what the work raises, sqlite3.Error where the index is damaged.
         """
+        share, asking = self._shares.setdefault(account, (asyncio.Semaphore(SHARE), []))
+        asking.append(None)
+        try:
+            async with share:
+                return await self._run_when_free(work, index)
+        finally:
+            asking.pop()
+            if not asking:
+                del self._shares[account]
+
+    async def _run_when_free(self, work: Work[T], index: bool) -> T:
         await self._free.acquire()
         lent: list[Reader] = []
         running = asyncio.ensure_future(asyncio.to_thread(self._run, work, index, lent))

@@ -43,39 +43,46 @@ class Search:
         Of "header" only candidates, all unsure: the caller knows which field it wants.
         """
         asked = partial(questions.find, mailbox=mailbox, text=needle, where=where)
-        return await self._ask(asked, lambda db: Found(array("I"), questions.everything(db, mailbox)))
+        return await self._ask(mailbox, asked, lambda db: Found(array("I"), questions.everything(db, mailbox)))
 
     async def words(self, mailbox: Mailbox, text: str) -> tuple[list[tuple[int, int]], "array[int]"]:
         """(uid, relevancy from 1 to 100) by the words of the text, attachments included, and what is not indexed."""
         asked = partial(questions.words, mailbox=mailbox, text=text)
-        return await self._ask(asked, lambda db: ([], questions.everything(db, mailbox)))
+        return await self._ask(mailbox, asked, lambda db: ([], questions.everything(db, mailbox)))
 
     async def keys(self, mailbox: Mailbox, uids: Sequence[int], columns: tuple[str, ...]) -> list[tuple[Any, ...]]:
         """(uid, *columns) by uid of those that are there; columns are those of gk.message.sorting, see KEYS."""
         asked = partial(questions.keys, mailbox=mailbox, uids=uids, columns=columns)
-        return await self._ask(partial(asked, index=True), partial(asked, index=False))
+        return await self._ask(mailbox, partial(asked, index=True), partial(asked, index=False))
 
     async def previews(self, mailbox: Mailbox, uids: Sequence[int]) -> dict[int, str]:
         """The beginning of each message that is indexed, in words (RFC 8970)."""
         asked = partial(questions.previews, mailbox=mailbox, uids=uids)
-        return await self._ask(asked, lambda db: {})
+        return await self._ask(mailbox, asked, lambda db: {})
 
     def close(self) -> None:
         """Let go of the databases."""
         self._readers.close()
 
-    async def _ask(self, asked: Callable[[sqlite3.Connection], T], otherwise: Callable[[sqlite3.Connection], T]) -> T:
+    async def _ask(
+        self,
+        mailbox: Mailbox,
+        asked: Callable[[sqlite3.Connection], T],
+        otherwise: Callable[[sqlite3.Connection], T],
+    ) -> T:
         """Ask the index; or `otherwise` where there is none, or it is damaged."""
         if self._usable():
             try:
-                return await self._readers.run(partial(_of_index, asked, otherwise), index=True)
+                return await self._readers.run(
+                    partial(_of_index, asked, otherwise), index=True, account=mailbox.account
+                )
             except (sqlite3.DatabaseError, zlib.error, UnicodeDecodeError) as error:
                 name = getattr(error, "sqlite_errorname", None) or type(error).__name__
                 if not name.startswith(_NOT_THE_FILE) and self.vouched:
                     log.error("event=search_damaged error=%s", name)
                     self.vouched = None
                     self.complain()
-        return await self._readers.run(lambda reader: otherwise(reader.db), index=False)
+        return await self._readers.run(lambda reader: otherwise(reader.db), index=False, account=mailbox.account)
 
     def _usable(self) -> bool:
         if self.vouched is None:
