@@ -197,8 +197,8 @@ class Store:
                     self.bus.publish(events.MailboxChanged(account, mailbox))
                 case Queued(queue_id=queue_id):
                     self.bus.publish(events.MessageQueued(queue_id))
-                case Filing(messages=messages, size=size):
-                    self.space.backlog(messages, size)
+                case Filing(messages=messages, size=size, copied=copied):
+                    self.space.backlog(messages, size, copied=copied)
                     self.filer.wake(messages)
         self.snapshots.announce(facts)
 

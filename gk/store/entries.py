@@ -74,8 +74,8 @@ def add_message(db: sqlite3.Connection, arrival: Arrival) -> int:
     return message
 
 
-def add_entries(db: sqlite3.Connection, facts: list[Fact], new: Sequence[New]) -> list[int]:
-    """Insert entries, all of one mailbox; return their uids."""
+def add_entries(db: sqlite3.Connection, facts: list[Fact], new: Sequence[New], *, copied: bool = False) -> list[int]:
+    """Insert entries, all of one mailbox; return their uids. `copied`: of messages that are there already."""
     mailbox, count = new[0].mailbox, len(new)
     row = db.execute(
         "UPDATE mailbox SET uidnext = uidnext + ?, modseq = modseq + 1, messages = messages + ?,"
@@ -108,7 +108,7 @@ def add_entries(db: sqlite3.Connection, facts: list[Fact], new: Sequence[New]) -
     )
     uids = array("I", range(first, uidnext))
     facts.append(Added(account, mailbox, uids, array("I", [n.flags for n in new]), modseq))
-    facts.append(Filing(count, sum(n.size for n in new)))
+    facts.append(Filing(count, sum(n.size for n in new), copied))
     return list(uids)
 
 
@@ -278,7 +278,7 @@ def copy(
     for value in {row[2] for row in rows if row[2] >> KEYWORDS}:
         keywords.known_words(db, target, keywords.words_of(db, value), limit)
     new = [New(target, *row[1:]) for row in rows]
-    return [row[0] for row in rows], add_entries(db, facts, new)
+    return [row[0] for row in rows], add_entries(db, facts, new, copied=True)
 
 
 def move(

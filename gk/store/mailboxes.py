@@ -283,7 +283,7 @@ class Mailboxes:
         if not len(uids):
             return [], []
         self._check_copy(source, uids, target)
-        await self._store.space.room()
+        await self._store.space.room_for_copies()
         return await self._commits.do(
             lambda db, facts: entries.copy(db, facts, source.id, uids, target.id, self._limits.keywords)
         )

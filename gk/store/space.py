@@ -32,9 +32,12 @@ class Space:
         self._ballast = data / "ballast"
         self._looked = 0.0
         self._free = self._floor = self._taken = 0
-        self._messages = self._bytes = 0
+        self._messages = self._bytes = 0  # entries whose file is not made yet
+        self._copied = self._copied_bytes = 0  # those among them that brought no content, as far as is known
         self._room = asyncio.Event()
         self._room.set()
+        self._room_for_copies = asyncio.Event()
+        self._room_for_copies.set()
         self.tended = asyncio.Event()
         """Set once the ballast was looked at."""
 
@@ -57,20 +60,33 @@ class Space:
             self._free = 0  # no inodes is no room either
         self._looked, self._taken = time.monotonic(), 0
 
-    def backlog(self, messages: int, size: int) -> None:
-        """So many messages and bytes came to the journal, or (negative) left it."""
+    def backlog(self, messages: int, size: int, *, copied: bool = False) -> None:
+        """So many entries and bytes came to wait for their files, or (negative) no longer do.
+
+        What one user copies must not hold up what others are sent: copies are counted apart. Which of the two an
+        entry that left was is not known; it is taken for a copy, so that the journal is never thought smaller than it
+        is.
+        """
         self._messages += messages
         self._bytes += size
+        if copied or messages < 0:
+            self._copied = max(0, self._copied + messages)
+            self._copied_bytes = max(0, self._copied_bytes + size)
         metrics.backlog.labels("filed").set(self._messages)
-        if self._messages < self._limits.journal_messages and self._bytes < self._limits.journal_bytes:
-            self._room.set()
-        else:
-            self._room.clear()
+        limits = self._limits
+        own, own_bytes = self._messages - self._copied, self._bytes - self._copied_bytes
+        _set(self._room, own < limits.journal_messages and own_bytes < limits.journal_bytes)
+        _set(self._room_for_copies, self._copied < limits.journal_messages)
 
     async def room(self) -> None:
         """Wait while the journal is full: the filer sets the pace then."""
         if not self._room.is_set():
             await self._room.wait()
+
+    async def room_for_copies(self) -> None:
+        """Wait while as many copies wait for their files."""
+        if not self._room_for_copies.is_set():
+            await self._room_for_copies.wait()
 
     def relieve(self) -> bool:
         """Give the ballast up; false when it is gone already."""
@@ -105,3 +121,10 @@ class Space:
             fresh.rename(self._ballast)
         except OSError:
             fresh.unlink(missing_ok=True)
+
+
+def _set(event: asyncio.Event, on: bool) -> None:
+    if on:
+        event.set()
+    else:
+        event.clear()

@@ -169,8 +169,9 @@ class Queued:
 class Filing:
     """There is new work for the filer."""
 
-    messages: int = 0  # added to the journal
+    messages: int = 0  # entries without their file yet, more or (negative) less
     size: int = 0
+    copied: bool = False  # they bring no content of their own
 
 
 Fact = Added | Flagged | Expunged | Renamed | Subscribed | Annotated | Queued | Filing
