@@ -60,6 +60,8 @@ class Transport:
     async def _reach(self, target: Target) -> socket.socket:
         sock = socket.socket(socket.AF_INET6 if ":" in target.address else socket.AF_INET, socket.SOCK_STREAM)
         sock.setblocking(False)
+        # asyncio does so only for sockets whose protocol number it can see; Nagle would hold the last dot for 40 ms.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             async with asyncio.timeout(self.patience.connect):
                 await asyncio.get_running_loop().sock_connect(sock, (target.address, target.port))
