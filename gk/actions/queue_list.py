@@ -6,7 +6,7 @@ from typing import Any
 from gk.actions.context import Context
 from gk.actions.registry import action
 from gk.errors import Refused
-from gk.store.outgoing import Chosen
+from gk.store.queued import Chosen
 
 LONGEST = 1000  # messages in one answer
 STATUSES = ("", "pending", "sending", "sent", "failed", "bounced", "held")

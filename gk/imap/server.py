@@ -1,33 +1,21 @@
-"""The IMAP server's connections: one asyncio.Protocol and one task each, commands strictly in order.
-
-What the client sends faster than it is served stays in the kernel; what it reads too slowly holds back its own
-commands only.
-"""
+"""The IMAP server: what all its connections share, and who makes room when there are too many."""
 
 import asyncio
-import contextlib
-import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
 
-from gk import __version__, metrics
-from gk.accounts.limits import Gate, Pass
+from gk import metrics
+from gk.accounts.limits import Gate
 from gk.accounts.login import Logins
 from gk.config import Limits
 from gk.imap import registry
-from gk.imap.conversation import Conversation, Ended, Sessions
-from gk.imap.deflate import BadStream, Deflate
-from gk.imap.dispatch import Dispatch
-from gk.imap.session import Session
-from gk.imap.wire import Bounds, Event, Fault, Wire
+from gk.imap.connection import Connection
+from gk.imap.conversation import Sessions
+from gk.imap.wire import Bounds
 from gk.net.listener import Listener
 from gk.store.db import Store
 
-UNREAD = 64 << 10  # bytes that wait while a command runs, before the connection is no longer read
-UNSENT = 256 << 10  # bytes the client has not read, before its command waits
-HANDSHAKE = 30.0  # seconds of TLS, and never more than there are left for the login
-LINGER = 10.0  # seconds a closed connection has to read its last bytes
 COMPUTING = 2  # commands that sort, thread or scan in threads at once; reading and writing mail needs threads, too
 DRAIN = 4  # a refused message up to so many times the allowed size is read and dropped, so that the client hears why
 
@@ -66,7 +54,7 @@ class ImapServer:
         """A new connection's protocol, which is also the listener's Session."""
         return Connection(self, listener, implicit_tls)
 
-    def enter(self, connection: "Connection") -> None:
+    def enter(self, connection: Connection) -> None:
         """One more without a login. Where there are too many, the oldest from the most crowded address makes room:
         who holds connections without using them keeps nobody out."""
         if len(self.fresh) >= self.limits.connections_before_login:
@@ -76,290 +64,3 @@ class ImapServer:
             metrics.refused.labels("imap", "crowded").inc()
             oldest.end("too many connections without a login")
         self.fresh[connection] = connection.peer
-
-
-class Connection(asyncio.Protocol):
-    """One client."""
-
-    def __init__(self, server: ImapServer, listener: Listener, encrypted: bool) -> None:
-        self._server, self._listener = server, listener
-        session = Session(
-            may_log_in=encrypted or not server.require_tls,
-            can_start_tls=not encrypted and server.tls is not None,
-            append_limit=server.limits.message_bytes,
-        )
-        self.wire = Wire(server.stranger)
-        self.peer = ""
-        self._conversation = Conversation(self, server, session)
-        self._session = session
-        self._implicit = encrypted  # TLS from the first byte, before the greeting
-        self._shaking = False  # a TLS handshake is under way
-        self._pass: Pass | None = None
-        self._fresh = True  # without a login
-        self._waiter: asyncio.Future[None] | None = None  # the task waits for bytes
-        self._drain: asyncio.Future[None] | None = None  # the task waits for the client to read
-        self._lost = False
-        self._encrypted = encrypted
-        self._deflate: Deflate | None = None
-        self._woken = False  # NOTIFY has something to tell
-        self._eof = False
-        self._bye: str | None = None  # why the session is to end at the next safe point
-        self._full = self._held = False  # writing, reading paused
-        self._on_writable: Callable[[], None] | None = None
-
-    # -- asyncio.Protocol
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        server, limits = self._server, self._server.limits
-        self._transport = transport
-        self._implicit &= transport.get_extra_info("ssl_object") is None
-        if self._implicit:  # admitted before anything is spent on TLS
-            transport.pause_reading()
-        self._loop = asyncio.get_running_loop()
-        self.peer = (transport.get_extra_info("peername") or ("",))[0]
-        # asyncio does so only for sockets whose protocol number it can see; Nagle would hold answers back for 40 ms.
-        with contextlib.suppress(OSError):  # gone already
-            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._pass = server.gate.admit(self.peer)
-        if self._pass is None:
-            metrics.refused.labels("imap", "connections").inc()
-            transport.write(b"* BYE [UNAVAILABLE] too many connections\r\n")
-            self._close()
-            return
-        server.enter(self)
-        transport.set_write_buffer_limits(high=UNSENT)
-        allowed = limits.stress_seconds if server.gate.stressed else limits.login_seconds
-        self._deadline = self._loop.time() + allowed
-        self._timer = self._loop.call_at(self._deadline, self._tick)
-        self._listener.began(self)
-
-    def data_received(self, data: bytes) -> None:
-        wire = self.wire
-        if self._deflate is None:
-            wire.feed(data)
-        else:
-            self._deflate.feed(data)
-        self._woken = True
-        if not self._fresh:
-            self._deadline = self._loop.time() + self._server.limits.idle_minutes * 60
-        if self._waiter is not None:
-            if not self._waiter.done():
-                self._waiter.set_result(None)
-        elif not self._held and self._much_waits():
-            self._held = True
-            self._transport.pause_reading()
-
-    def _much_waits(self) -> bool:
-        """More than a command in progress should have waiting behind it."""
-        wire = self.wire
-        if self._deflate is not None and self._deflate.waiting > UNREAD:
-            return True
-        return wire.waiting > UNREAD or wire.lines_waiting > self._server.limits.pipelined
-
-    def eof_received(self) -> bool:
-        self._eof = True  # what was sent before is still answered
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-        return not self._encrypted
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._gone()
-
-    def pause_writing(self) -> None:
-        self._full = True
-
-    def resume_writing(self) -> None:
-        self._full = False
-        if self._drain is not None and not self._drain.done():
-            self._drain.set_result(None)
-        if not self._fresh:
-            self._deadline = max(self._deadline, self._loop.time() + self._server.limits.idle_minutes * 60)
-        if self._on_writable is not None:
-            self._on_writable()
-
-    def _gone(self) -> None:
-        self._lost = True
-        for waiter in (self._waiter, self._drain):
-            if waiter is not None and not waiter.done():
-                waiter.set_result(None)
-
-    def _tick(self) -> None:
-        """The deadline of a connection without a login, or without a command."""
-        now = self._loop.time()
-        if now < self._deadline:
-            self._timer = self._loop.call_at(self._deadline, self._tick)
-        elif self._drain is not None:
-            self._transport.abort()  # it does not read: no goodbye would reach it
-        else:
-            self.end("no login in time" if self._fresh else "autologout: nothing was heard from you")
-            self._timer = self._loop.call_later(LINGER, self._tick)
-
-    # -- gk.net.listener.Session
-
-    async def serve(self) -> None:
-        """Greet, answer one command after the other, say goodbye."""
-        conversation, dispatch = self._conversation, Dispatch(self._conversation)
-        try:
-            if self._implicit:
-                await self.start_tls()
-            capabilities = registry.capabilities(self._session)
-            self.write(f"* OK [CAPABILITY {capabilities}] {self._server.hostname} GK {__version__}\r\n".encode())
-            while not self._session.ending:
-                await dispatch.take(await self.event(), self.wire)
-        except Ended as end:
-            if end.args and not self._lost:
-                self.write(f"* BYE {end}\r\n".encode())
-            await conversation.leave()
-        except asyncio.CancelledError:
-            if not self._lost:
-                self.write(b"* BYE the server stops\r\n")
-            raise
-        finally:
-            self._timer.cancel()
-            conversation.close()
-            self._server.fresh.pop(self, None)
-            if self._pass is not None:
-                self._pass.release()
-            self._close()
-
-    def finish(self) -> None:
-        """Say goodbye at the next safe point: at once when no command runs."""
-        self.end("the server stops")
-
-    def end(self, reason: str) -> None:
-        """Let `event` and its like raise Ended with this reason."""
-        self._bye = reason
-        if self._shaking:
-            self._transport.abort()  # no goodbye would reach it
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def wake(self) -> None:
-        """Let `event` look again what is to be told, if it waits."""
-        self._woken = True
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def _close(self) -> None:
-        unsent = not self._transport.is_closing() and self._transport.get_write_buffer_size()
-        self._transport.close()
-        if unsent:
-            self._loop.call_later(LINGER, self._transport.abort)
-
-    # -- what the conversation needs
-
-    def write(self, data: bytes) -> None:
-        if not self._lost:
-            self._transport.write(data if self._deflate is None else self._deflate.compress(data))
-
-    @property
-    def writable(self) -> bool:
-        return not self._full
-
-    def on_writable(self, call: Callable[[], None] | None) -> None:
-        self._on_writable = call
-
-    async def drained(self) -> None:
-        while self._full and not self._lost:
-            self._drain = self._loop.create_future()
-            try:
-                await self._drain
-            finally:
-                self._drain = None
-        if self._lost:
-            raise Ended
-
-    async def event(self) -> Event:
-        while (event := self.wire.command()) is None:
-            await self._rest()
-            self._conversation.rested()
-        return event
-
-    async def line(self) -> bytes:
-        while (line := self.wire.line()) is None:
-            await self._rest()
-        if isinstance(line, Fault):
-            raise Ended(line.text)
-        return line
-
-    async def content(self) -> bytes:
-        while (piece := self.wire.content()) is None:
-            await self._more()
-        return piece
-
-    async def _rest(self) -> None:
-        """Between commands, or idling: with NOTIFY what happens is told now."""
-        if self._conversation.notifying is not None:
-            self._woken = False
-            await self._conversation.tell_notifications()
-            if self._woken:  # something happened, or came in, while that was written
-                return
-        await self._more()
-
-    async def _more(self) -> None:
-        """Wait for bytes. This is where a session can end."""
-        if self._expand():
-            await asyncio.sleep(0)  # a little can stand for very much: others have their turn between its pieces
-            return
-        if self._held:
-            self._held = False
-            self._transport.resume_reading()
-        if not self._lost and self._bye is None and not self._eof:
-            self._waiter = self._loop.create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        elif self._eof:
-            raise Ended  # and everything sent before was looked at
-        if self._lost:
-            raise Ended
-        if self._bye is not None:
-            raise Ended(self._bye)
-        self._expand()
-
-    def _expand(self) -> bool:
-        """Hand over some of what came compressed; whether there was any."""
-        if self._deflate is None or self._lost:
-            return False
-        try:
-            data = self._deflate.take(UNREAD)
-        except BadStream as error:
-            raise Ended(str(error)) from None
-        self.wire.feed(data)
-        return bool(data)
-
-    def compress(self) -> None:
-        """Compress both directions from here; nothing may have been sent ahead of it (RFC 4978 §3)."""
-        self.wire.drop()
-        self._deflate = Deflate()
-
-    async def start_tls(self) -> None:
-        """Speak TLS from here; what the client sent in clear before is forgotten (RFC 3501 §6.2.1)."""
-        assert self._server.tls is not None
-        self.wire.drop()  # from here to the new transport nothing is awaited: no clear byte comes after this
-        self._held = False
-        self._shaking = True
-        patience = max(0.1, min(HANDSHAKE, self._deadline - self._loop.time()))
-        try:
-            transport = await self._loop.start_tls(
-                self._transport, self, self._server.tls(), server_side=True, ssl_handshake_timeout=patience
-            )
-        except OSError as error:
-            self._lost = True
-            raise Ended from error
-        finally:
-            self._shaking = False
-        assert transport is not None
-        self._transport, self._encrypted = transport, True
-        transport.set_write_buffer_limits(high=UNSENT)
-
-    def logged_in(self) -> None:
-        """Wider bounds and a longer deadline."""
-        self._fresh = False
-        self._server.fresh.pop(self, None)
-        self.wire.bounds, self.wire.per_session = self._server.logged_in, False
-        self._deadline = self._loop.time() + self._server.limits.idle_minutes * 60
-        self._timer.cancel()
-        self._timer = self._loop.call_at(self._deadline, self._tick)

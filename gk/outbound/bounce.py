@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from gk.message.dsn import Action, Failure, report
 from gk.outbound.answer import Answer
-from gk.store.outgoing import Claim, ClaimedRecipient, Unwanted
+from gk.store.outgoing import Unwanted
+from gk.store.queued import Claim, ClaimedRecipient
 
 RETURN_PATH = b"Return-Path: <>\r\n"  # of a report that is delivered here (RFC 5321 §4.4, RFC 3464 §2)
 

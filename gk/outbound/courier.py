@@ -15,7 +15,7 @@ from gk.outbound.link import Link, Links
 from gk.outbound.policy import Destination, Policies, TlsPolicy
 from gk.outbound.route import Route, Target, Undeliverable
 from gk.outbound.transport import NoService, TlsFailed, Transport
-from gk.store.outgoing import Claim, ClaimedRecipient
+from gk.store.queued import Claim, ClaimedRecipient
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from gk.outbound.answer import Answer, Patience, clean, known, reason
 from gk.outbound.letter import Letter
 from gk.outbound.link import Link
 from gk.outbound.replies import Disconnected, OutOfStep, Reply
-from gk.store.outgoing import Claim, ClaimedRecipient
+from gk.store.queued import Claim, ClaimedRecipient
 
 GROUP = 100  # recipients of one transaction: what every server takes, RFC 5321 §4.5.3.1.8
 PIECE = 64 << 10  # bytes sent before the loop looks elsewhere

@@ -27,7 +27,7 @@ from gk.outbound.bounce import Told, said, status
 from gk.outbound.courier import Courier, same
 from gk.outbound.letter import Letter, Removed
 from gk.store.db import Store
-from gk.store.outgoing import BOUNCED, FAILED, PENDING, SENT, Claim, Outcome, Report
+from gk.store.queued import BOUNCED, FAILED, PENDING, SENT, Claim, Outcome, Report
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from gk.outbound.author import author_domain
 from gk.outbound.bounce import RETURN_PATH, wanted
 from gk.outbound.policy import says_optional
 from gk.store.db import Store
-from gk.store.outgoing import QueuedRecipient
+from gk.store.queued import QueuedRecipient
 from gk.store.sending import Leaver
 from gk.store.spool import SpoolFile
 from gk.store.values import Account, Arrival, Recipient

@@ -8,122 +8,25 @@ import json
 import os
 import sqlite3
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gk import metrics
 from gk.errors import GkError, NoSuchQueueItem, Overloaded, SendingLimit
-from gk.store import entries, removal
-from gk.store.filer import settle
+from gk.store import claims, entries
+from gk.store.queued import Chosen, Claim, Outcome, QueuedRecipient, Report
 from gk.store.spool import SpoolFile
 from gk.store.values import Arrival, Fact, Queued, Recipient
 
 if TYPE_CHECKING:
     from gk.store.db import Store
 
-PENDING, SENDING, SENT, FAILED, BOUNCED = "pending", "sending", "sent", "failed", "bounced"
-TRACED = 200_000  # attempts remembered, oldest forgotten first
 DISK_SHARE = 10  # the queue may fill a tenth of the disk
 DSN = "dsn"  # the origin of reports, which count for nobody
-HELD = 1e12  # due time of what is held: out of the way of what is due
-WALK = 100  # due recipients looked at before the domains are asked one by one
-WINDOW = 1000  # due recipients looked at for one claim: a full queue is claimed from in bounded time
 
 
 Unwanted = tuple[int, str, str]  # an account, a recipient that refuses its bulk mail for good, and how
 Attempts = list[dict[str, Any]]  # spelled out here because `list` is a method below
-
-
-@dataclass(frozen=True, slots=True)
-class QueuedRecipient:
-    """One recipient of a message to be sent; notify and orcpt as the DSN extension gave them (RFC 3461)."""
-
-    address: str
-    domain: str
-    notify: str | None = None
-    orcpt: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimedRecipient:
-    no: int
-    address: str
-    notify: str | None
-    orcpt: str | None
-    attempts: int
-    last_attempt: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The recipients of one message at one domain, claimed for one attempt."""
-
-    queue_id: int
-    message: int
-    size: int
-    account: int | None
-    sender: str
-    envid: str | None
-    ret: str | None
-    created: float
-    domain: str
-    recipients: tuple[ClaimedRecipient, ...]
-    prefix: bytes = b""  # header fields that go out before the content
-    requiretls: int = 0  # 1: REQUIRETLS, -1: the message says `TLS-Required: No` (RFC 8689)
-    bulk: int = 0  # 1: who refuses it for good is written to in bulk no more
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of an attempt for one recipient; `due` when it stays pending."""
-
-    no: int
-    status: str
-    reply: str
-    remote: str
-    due: float = 0.0
-    tls: str | None = None  # how the session was encrypted
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A DSN for a local sender, stored with the outcome it tells of."""
-
-    arrival: Arrival
-    recipients: tuple[Recipient, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Messages of the queue by what they are; "" and None ask for nothing. Addresses are compared without case."""
-
-    status: str = ""  # of any recipient; "held"
-    sender: str = ""
-    recipient: str = ""
-    domain: str = ""
-    origin: str = ""
-
-    def condition(self) -> tuple[str, tuple[str, ...]]:
-        """SQL over `outgoing q`, and its values."""
-        of_recipient = "EXISTS (SELECT 1 FROM outgoing_recipient r WHERE r.outgoing = q.id AND {})"
-        parts: list[str] = []
-        values: list[str] = []
-        if self.status == "held":
-            parts.append("q.held = 1")
-        elif self.status:
-            parts.append(of_recipient.format("r.status = ?"))
-            values.append(self.status)
-        for column, value in (("q.sender", self.sender), ("q.origin", self.origin)):
-            if value:
-                parts.append(f"lower({column}) = lower(?)")
-                values.append("" if value == "<>" else value)
-        for column, value in (("r.address", self.recipient), ("r.domain", self.domain)):
-            if value:
-                parts.append(of_recipient.format(f"lower({column}) = lower(?)"))
-                values.append(value)
-        return " AND ".join(parts) or "1", tuple(values)
 
 
 class Outgoing:
@@ -227,7 +130,7 @@ class Outgoing:
 
         The clock may have been wrong when the due times were written.
         """
-        await self._commits.do(lambda db, facts: _recover(db, now, now + longest))
+        await self._commits.do(lambda db, facts: claims.recover(db, now, now + longest))
 
     def newest(self) -> int:
         """The id of the last message queued that is still there, 0 in an empty queue."""
@@ -242,7 +145,7 @@ class Outgoing:
         `at` counts what is under way by domain; no domain gets more than `share` with it.
         """
         counts = dict(at)
-        return await self._commits.do(lambda db, facts: _claim(db, now, limit, counts, share))
+        return await self._commits.do(lambda db, facts: claims.claim(db, now, limit, counts, share))
 
     async def record(
         self,
@@ -278,7 +181,7 @@ class Outgoing:
                 "SELECT 1 FROM outgoing_recipient WHERE outgoing = ? AND status IN ('pending', 'sending')", (queue_id,)
             ).fetchone():
                 return None
-            return _drop(db, queue_id)
+            return claims.drop(db, queue_id)
 
         size = await self._store.keep_all([r.arrival for r in reports], work)
         self._left(size)
@@ -302,7 +205,7 @@ class Outgoing:
 
     async def shift(self, seconds: float, newest: int) -> None:
         """The clock jumped: move the times of messages queued before it, up to the id `newest`, with it."""
-        await self._commits.do(lambda db, facts: _shift(db, seconds, newest))
+        await self._commits.do(lambda db, facts: claims.shift(db, seconds, newest))
 
     # --- the person's side --------------------------------------------------------------------------------------------
 
@@ -347,7 +250,7 @@ class Outgoing:
     async def hold(self, queue_id: int, held: bool) -> None:
         """Keep a message from being sent, or let it go: then it is due."""
         due = "UPDATE outgoing_recipient SET due = ? WHERE outgoing = ? AND status = 'pending'"
-        await self._poke(queue_id, due, (HELD if held else time.time(), queue_id))
+        await self._poke(queue_id, due, (claims.HELD if held else time.time(), queue_id))
         await self._poke(queue_id, "UPDATE outgoing SET held = ? WHERE id = ?", (int(held), queue_id))
 
     async def retry(self, queue_id: int) -> None:
@@ -358,7 +261,7 @@ class Outgoing:
     async def remove(self, queue_id: int) -> None:
         """Take a message out of the queue; nobody is told."""
         self.get(queue_id)
-        self._left(await self._commits.do(lambda db, facts: _drop(db, queue_id)))
+        self._left(await self._commits.do(lambda db, facts: claims.drop(db, queue_id)))
 
     def _left(self, size: int | None) -> None:
         """A message of that size left the queue; None where it had left before."""
@@ -375,127 +278,3 @@ class Outgoing:
             facts.append(Queued(queue_id))
 
         await self._commits.do(work)
-
-
-def _recover(db: sqlite3.Connection, now: float, latest: float) -> None:
-    db.execute("UPDATE outgoing_recipient SET status = 'pending' WHERE status = 'sending'")
-    db.execute(
-        "UPDATE outgoing_recipient SET due = ? WHERE status = 'pending' AND due > ? AND due < ?", (latest, latest, HELD)
-    )
-    db.execute("UPDATE outgoing SET created = ? WHERE created > ?", (now, now))
-    db.execute("DELETE FROM attempt WHERE id <= (SELECT max(id) FROM attempt) - ?", (TRACED,))
-
-
-def _claim(
-    db: sqlite3.Connection, now: float, limit: int, at: dict[str, int], share: int
-) -> tuple[list[Claim], float | None]:
-    """Most of the time the first due rows are those to take. Where they all belong to domains that have their share,
-    each other domain is asked for its own: the crowd of one slow domain is never walked through."""
-    counts = Counter(at)
-    chosen: dict[tuple[int, str], None] = {}
-    looked = 0
-    for queue_id, domain in _due(db, now):
-        looked += 1
-        if (queue_id, domain) not in chosen and counts[domain] < share:
-            counts[domain] += 1
-            chosen[queue_id, domain] = None
-            if len(chosen) == limit:
-                break
-    if not chosen and looked >= WALK:
-        chosen = _of_others(db, now, limit, counts, share)
-    if chosen:
-        return [_mark(db, queue_id, domain, now) for queue_id, domain in chosen], None
-    dues = [due for domain in _domains(db) if counts[domain] < share and (due := _first_due(db, domain)) is not None]
-    return [], min(dues, default=None)
-
-
-def _due(db: sqlite3.Connection, now: float) -> Iterator[tuple[int, str]]:
-    """The first due (message, domain) pairs, urgent ones before the others."""
-    first = (
-        "SELECT r.outgoing, r.domain, q.priority, r.due FROM outgoing_recipient r JOIN outgoing q ON q.id = r.outgoing"
-        " WHERE r.status = 'pending' AND r.due <= ? AND q.held = 0 ORDER BY r.due LIMIT ?"
-    )
-    urgent = db.execute("SELECT 1 FROM outgoing WHERE priority > 0 LIMIT 1").fetchone()
-    if urgent:
-        first = f"SELECT * FROM ({first}) ORDER BY priority DESC, due, outgoing"
-    rows = db.execute(first, (now, WINDOW if urgent else WALK))
-    try:
-        for queue_id, domain, _, _ in rows:
-            yield queue_id, domain
-    finally:
-        rows.close()
-
-
-def _of_others(
-    db: sqlite3.Connection, now: float, limit: int, counts: Counter[str], share: int
-) -> dict[tuple[int, str], None]:
-    chosen: dict[tuple[int, str], None] = {}
-    for domain in _domains(db):
-        if counts[domain] >= share:
-            continue
-        rows = db.execute(
-            "SELECT DISTINCT r.outgoing FROM outgoing_recipient r JOIN outgoing q ON q.id = r.outgoing"
-            " WHERE r.status = 'pending' AND r.domain = ? AND r.due <= ? AND q.held = 0 ORDER BY r.due LIMIT ?",
-            (domain, now, min(share - counts[domain], limit - len(chosen))),
-        )
-        chosen.update(dict.fromkeys((queue_id, domain) for (queue_id,) in rows.fetchall()))
-        if len(chosen) == limit:
-            break
-    return chosen
-
-
-def _domains(db: sqlite3.Connection) -> Iterator[str]:
-    """The domains somebody waits for, each found by one step in the index."""
-    domain = ""
-    for _ in range(WINDOW):
-        (domain,) = db.execute(
-            "SELECT min(domain) FROM outgoing_recipient WHERE status = 'pending' AND domain > ?", (domain,)
-        ).fetchone()
-        if domain is None:
-            return
-        yield domain
-
-
-def _first_due(db: sqlite3.Connection, domain: str) -> float | None:
-    row = db.execute(
-        "SELECT r.due FROM outgoing_recipient r JOIN outgoing q ON q.id = r.outgoing"
-        " WHERE r.status = 'pending' AND r.domain = ? AND q.held = 0 ORDER BY r.due LIMIT 1",
-        (domain,),
-    ).fetchone()
-    return row[0] if row else None
-
-
-def _mark(db: sqlite3.Connection, queue_id: int, domain: str, now: float) -> Claim:
-    recipients = db.execute(
-        "UPDATE outgoing_recipient SET status = 'sending' WHERE outgoing = ? AND domain = ? AND status = 'pending'"
-        " AND due <= ? RETURNING no, address, notify, orcpt, attempts, last_attempt",
-        (queue_id, domain, now),
-    ).fetchall()
-    message, size, account, sender, envid, ret, created, prefix, required, bulk = db.execute(
-        "SELECT q.message, m.size, q.account, q.sender, q.envid, q.ret, q.created, q.prefix, q.requiretls, q.bulk"
-        " FROM outgoing q"
-        " JOIN message m ON m.id = q.message WHERE q.id = ?",
-        (queue_id,),
-    ).fetchone()
-    claimed = tuple(ClaimedRecipient(*r) for r in sorted(recipients))
-    return Claim(queue_id, message, size, account, sender, envid, ret, created, domain, claimed, prefix, required, bulk)
-
-
-def _drop(db: sqlite3.Connection, queue_id: int) -> int | None:
-    """Take a message out of the queue; its size, None when it was gone already."""
-    row = db.execute("DELETE FROM outgoing WHERE id = ? RETURNING message", (queue_id,)).fetchone()
-    if row is None:
-        return None
-    (size,) = db.execute("SELECT size FROM message WHERE id = ?", row).fetchone()
-    db.execute("DELETE FROM outgoing_recipient WHERE outgoing = ?", (queue_id,))
-    removal.forget(db, [row[0]])
-    removal.unspool(db, settle(db, [row[0]]))
-    return int(size)
-
-
-def _shift(db: sqlite3.Connection, seconds: float, newest: int) -> None:
-    db.execute(
-        "UPDATE outgoing_recipient SET due = due + ?, last_attempt = last_attempt + ? WHERE outgoing <= ?",
-        (seconds, seconds, newest),
-    )
-    db.execute("UPDATE outgoing SET created = created + ? WHERE id <= ?", (seconds, newest))

@@ -14,7 +14,7 @@ from gk.cli.main import VERBS
 from gk.config import Config, Limits
 from gk.errors import Refused
 from gk.store.db import Store
-from gk.store.outgoing import QueuedRecipient
+from gk.store.queued import QueuedRecipient
 from tests.site import ALICE, PASSWORD, TOP, Site
 
 HEAVY = ("gk.app", "gk.config", "aiosmtpd", "aiosmtplib", "aiosqlite", "argon2", "dns", "prometheus_client", "asyncio")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gk.imap import fetch_items, search_keys
+from gk.imap import fetch_items, search_keys, search_parsing
 from gk.imap.fetch_items import Fetch, Section
 from gk.imap.grammar import BadMailboxName, BadSyntax, Cursor, SequenceSet
 from gk.imap.patterns import Pattern
@@ -23,7 +23,7 @@ def fetch(text: bytes) -> Fetch:
 
 
 def search(text: bytes) -> search_keys.Key:
-    return search_keys.parse(Cursor(text), 200)
+    return search_parsing.parse(Cursor(text), 200)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ READERS = [
     Cursor.tag, Cursor.atom, Cursor.word, Cursor.astring, Cursor.string, Cursor.nstring, Cursor.number,
     Cursor.nz_number, Cursor.date, Cursor.date_time, Cursor.sequence_set, Cursor.mailbox, Cursor.pattern, Cursor.flags,
     Cursor.bare_flags, Cursor.keyword, Cursor.base64, Cursor.fetch_name, Cursor.store_word, Cursor.use,
-    Cursor.section_words, Cursor.space, Cursor.end, fetch_items.parse, lambda c: search_keys.parse(c, 100),
+    Cursor.section_words, Cursor.space, Cursor.end, fetch_items.parse, lambda c: search_parsing.parse(c, 100),
     lambda c: c.listed(c.astring, 5), lambda c: Pattern(c.astring(), c.pattern()),
 ]  # fmt: skip
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gk.imap import matching, search_keys
+from gk.imap import matching, search_keys, search_parsing
 from gk.imap.grammar import BadSyntax, Cursor, SequenceSet
 from gk.imap.search_keys import (
     Aged,
@@ -34,7 +34,7 @@ NOON = 1_769_947_200  # of that day
 
 
 def search(text: bytes) -> search_keys.Key:
-    return search_keys.parse(Cursor(text), 100)
+    return search_parsing.parse(Cursor(text), 100)
 
 
 def test_keys_of_the_extensions_are_values() -> None:
@@ -92,7 +92,8 @@ def test_other_texts_are_no_keys(text: bytes) -> None:
 def test_texts_are_read_in_the_charset_named(name: str, text: str) -> None:
     data = text.encode(name)
     assert search(b"CHARSET %b SUBJECT {%d}\r\n%b" % (name.encode(), len(data), data)) == InHeader(b"subject", text)
-    keys = search_keys.parse(Cursor(b'"%b" TEXT {%d+}\r\n%b' % (name.encode(), len(data), data)), 100, declared="must")
+    said = b'"%b" TEXT {%d+}\r\n%b' % (name.encode(), len(data), data)
+    keys = search_parsing.parse(Cursor(said), 100, declared="must")
     assert keys == InContent(True, text)
 
 
@@ -122,10 +123,10 @@ def test_a_text_that_is_not_in_its_charset_is_bad(text: bytes) -> None:
 
 def test_a_charset_may_be_out_of_place() -> None:
     with pytest.raises(BadSyntax):
-        search_keys.parse(Cursor(b"CHARSET UTF-8 ALL"), 100, declared="never")
+        search_parsing.parse(Cursor(b"CHARSET UTF-8 ALL"), 100, declared="never")
     with pytest.raises(BadSyntax):
-        search_keys.parse(Cursor(b"ALL"), 100, declared="must")
-    assert search_keys.parse(Cursor(b"ALL"), 100, declared="never") == Everything()
+        search_parsing.parse(Cursor(b"ALL"), 100, declared="must")
+    assert search_parsing.parse(Cursor(b"ALL"), 100, declared="never") == Everything()
 
 
 def met(key: matching.Row, *values: object) -> bool:
@@ -165,6 +166,6 @@ PIECES = [
 def test_any_input_gives_keys_or_bad_syntax(data: bytes) -> None:
     for declared in ("may", "must", "never"):
         try:
-            search_keys.asks(search_keys.parse(Cursor(data), 50, declared=declared), Fuzzy)
+            search_keys.asks(search_parsing.parse(Cursor(data), 50, declared=declared), Fuzzy)
         except BadSyntax as error:
             assert str(error).isprintable()

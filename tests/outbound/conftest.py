@@ -22,7 +22,7 @@ from gk.outbound.policy import Policies, authorities
 from gk.outbound.route import Route
 from gk.outbound.transport import Transport
 from gk.store.db import Store
-from gk.store.outgoing import Claim, QueuedRecipient
+from gk.store.queued import Claim, QueuedRecipient
 from tests.strangers import Mx, Zone, free_port, zone
 
 SHORT = Patience(

@@ -17,7 +17,7 @@ from gk.outbound.answer import Patience
 from gk.outbound.runner import Runner
 from gk.outbound.transport import Transport
 from gk.service import supervise
-from gk.store.outgoing import QueuedRecipient
+from gk.store.queued import QueuedRecipient
 from tests.outbound.conftest import CONTENT, Post
 from tests.strangers import PATIENCE, MxSession, drop, hang
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gk.errors import SendingLimit
 from gk.metrics import REGISTRY
 from gk.store.db import Store
-from gk.store.outgoing import QueuedRecipient
+from gk.store.queued import QueuedRecipient
 from gk.store.sending import DAY, EVERYBODY, LEAVE, Leaver
 from gk.store.values import Recipient
 from tests.message.fuzz import examples

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal as Choice
 
-from gk.imap import esearch, search_keys, search_options
+from gk.imap import esearch, search_keys, search_options, search_parsing
 from gk.imap.conversation import Conversation
 from gk.imap.grammar import BadSyntax, Cursor
 from gk.imap.progress import Progress
@@ -44,7 +44,7 @@ async def _search(c: Conversation, args: Cursor, *, by_uid: bool) -> Reply:
     options = search_options.parse(args)
     with saving(c, options):
         declared: Choice["may", "never"] = "never" if "UTF8=ACCEPT" in c.session.enabled else "may"  # RFC 6855 §3
-        key = search_keys.parse(args, c.limits.search_keys, declared=declared)
+        key = search_parsing.parse(args, c.limits.search_keys, declared=declared)
         check(c, key, options)
         searching = Searching(c, key)
         with Progress(c, searching.work):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from gk.imap import search_keys, search_options, sorting
+from gk.imap import search_keys, search_options, search_parsing, sorting
 from gk.imap.commands.search import answer, check, saving
 from gk.imap.conversation import Conversation
 from gk.imap.grammar import BadSyntax, Cursor
@@ -37,7 +37,7 @@ async def _sort(c: Conversation, args: Cursor, *, by_uid: bool) -> Reply:
     with saving(c, options):
         program = sorting.parse(args)
         args.space()
-        key = search_keys.parse(args, c.limits.search_keys, declared="must")
+        key = search_parsing.parse(args, c.limits.search_keys, declared="must")
         check(c, key, options)
         if any(criterion.column == "relevancy" for criterion in program) and not search_keys.asks(key, Fuzzy):
             raise BadSyntax("RELEVANCY is of FUZZY searches")  # RFC 6203 §6

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gk.imap import search_keys, threading
+from gk.imap import search_parsing, threading
 from gk.imap.commands.search import check
 from gk.imap.commands.sort import fetched
 from gk.imap.conversation import Conversation
@@ -42,7 +42,7 @@ async def _thread(c: Conversation, args: Cursor, *, by_uid: bool) -> Reply:
     if algorithm not in _ALGORITHMS:
         raise BadSyntax("an unknown threading algorithm")
     args.space()
-    key = search_keys.parse(args, c.limits.search_keys, declared="must")
+    key = search_parsing.parse(args, c.limits.search_keys, declared="must")
     check(c, key, None)
     names, make = _ALGORITHMS[algorithm]
     searching = Searching(c, key, more=1)
