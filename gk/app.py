@@ -39,8 +39,10 @@ from gk.net.listener import Listener
 from gk.outbound.batch import Batch
 from gk.outbound.courier import Courier
 from gk.outbound.policy import Policies, authorities
+from gk.outbound.relay import Relays
 from gk.outbound.route import Route
 from gk.outbound.runner import Runner
+from gk.outbound.source import Sources
 from gk.outbound.submit import Submit
 from gk.outbound.transport import Transport
 from gk.service import supervise
@@ -141,26 +143,16 @@ def _runner(
 ) -> Runner:
     chance = random.SystemRandom()
     route = Route(resolver, config.outbound, config.hostname, _own(config), chance)
-    transport = Transport(config.outbound, config.hostname, _smarthost_password(config))
-    courier = Courier(route, transport, policies, config.outbound)
+    sources = Sources(config.outbound.source)
+    sources.check()
+    transport = Transport(config.hostname)
+    courier = Courier(route, transport, policies, config.outbound, Relays.of(config), sources)
     return Runner(store, courier, directory, config.outbound, bus, config.hostname, chance, signer)
 
 
 def _policies(config: Config, store: Store, resolver: SystemResolver) -> Policies:
     fetch = Fetch(resolver, authorities(config))
     return Policies(resolver, Sts(resolver, fetch.get, store.tls), store.tls, config.outbound, authorities(config))
-
-
-def _smarthost_password(config: Config) -> str | None:
-    name = config.outbound.smarthost_password_file
-    if not name:
-        return None
-    path = config.path.parent / name if config.path else name
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"outbound.smarthost_password_file: {path}: {getattr(error, 'strerror', error)}") from None
 
 
 def _own(config: Config) -> Callable[[str, int], bool]:

@@ -38,7 +38,7 @@ def sample() -> str:
                 if name.startswith(f"{table}."):
                     lines += [*comment(sentence), assignment(name.partition(".")[2], value, needed=False)]
             lines.append("")
-        elif isinstance(default, dict):
+        elif isinstance(default, dict) and "." not in table:
             lines += [*comment(doc), f"[{table}]", '# "info@example.org" = ["ann@example.org"]', ""]
     return "\n".join(lines)
 
@@ -48,7 +48,7 @@ def comment(text: str) -> list[str]:
 
 
 def assignment(name: str, value: Any, *, needed: bool) -> str:
-    text = tomli_w.dumps({name: as_tree(value)}).strip()
+    text = tomli_w.dumps({name: as_tree(value)}).strip() if value != {} else f"{name} = {{}}"
     text = " ".join(line.strip() for line in text.splitlines()).replace("[ ", "[").replace(", ]", "]")
     return text if needed else f"# {text}"
 

@@ -4,7 +4,8 @@
 - The person's file is never rewritten; `gk config set` writes the overlay in the data directory.
 """
 
-from gk.config.checks import endpoint, is_loopback, parse
+from gk.config.checks import parse
+from gk.config.endpoints import endpoint, is_loopback
 from gk.config.reading import DEFAULT_FILES, ENVIRONMENT, OVERLAY, find, load, merge, notes, set_local
 from gk.config.tables import (
     Certificate,
@@ -15,6 +16,7 @@ from gk.config.tables import (
     Limits,
     Log,
     Outbound,
+    OutboundRoute,
     Security,
     Smtp,
     Tls,
@@ -34,6 +36,7 @@ __all__ = [
     "Limits",
     "Log",
     "Outbound",
+    "OutboundRoute",
     "Security",
     "Smtp",
     "Tls",

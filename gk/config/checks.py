@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gk.config.endpoints import endpoint, is_loopback
+from gk.config.outgoing import check_outgoing
 from gk.config.tables import Config, documented
 from gk.errors import ConfigError
 
@@ -25,7 +27,6 @@ def parse(tree: Mapping[str, Any], source: str = "gk.toml") -> Config:
 
 def check(config: Config, source: str) -> None:
     """What the types cannot say."""
-    outbound = config.outbound
     if not _HOSTNAME.fullmatch(config.hostname):
         raise ConfigError(f'{source}: hostname must be a name like "mail.example.org", not {config.hostname!r}')
     if not config.domains:
@@ -47,18 +48,10 @@ def check(config: Config, source: str) -> None:
     for name, value, allowed in (
         ("log.level", config.log.level, ("debug", "info", "warning", "error")),
         ("log.format", config.log.format, ("text", "json")),
-        ("outbound.smarthost_tls", outbound.smarthost_tls, ("starttls", "tls", "none")),
     ):
         if value not in allowed:
             raise ConfigError(f'{source}: {name} must be one of {", ".join(allowed)}, not "{value}"')
-    if outbound.port > 65535:
-        raise ConfigError(f"{source}: outbound.port must be a port, not {outbound.port}")
-    if outbound.smarthost:
-        host, _ = _endpoint(f"{source}: outbound.smarthost", outbound.smarthost)
-        if outbound.smarthost_user and outbound.smarthost_tls == "none" and not is_loopback(host):
-            raise ConfigError(f'{source}: outbound.smarthost_tls = "none" would send the password to {host} in clear')
-    if not outbound.retry_minutes:
-        raise ConfigError(f"{source}: outbound.retry_minutes needs at least one pause")
+    check_outgoing(config.outbound, source)
     domains = {domain.lower() for domain in config.domains}
     for alias, targets in config.aliases.items():
         if "@" not in alias:
@@ -140,21 +133,3 @@ def _value(hint: Any, value: Any, source: str, name: str, least: int = 0) -> Any
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
-
-
-def endpoint(text: str) -> tuple[str, int]:
-    """`"address:port"`, `"[v6]:port"` → (address, port)."""
-    host, _, port = text.rpartition(":")
-    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
-        raise ConfigError(f'"{text}" is not "address:port"')
-    return host.removeprefix("[").removesuffix("]"), int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach it."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -67,6 +67,20 @@ class Dns:
 
 
 @dataclass(frozen=True, slots=True)
+class OutboundRoute:
+    """How mail to some domains leaves."""
+
+    domains: tuple[str, ...] = key(
+        (), '"example.com" is that domain, ".example.com" every one below it, "*" all that no route names.'
+    )
+    host: str = key("", '"host:port" that takes the mail; empty: each domain\'s own MX, whatever the smarthost is.')
+    user: str = key("", "Login there; empty: none.")
+    password_file: str = key("", "File that holds the password, readable by the service only.")
+    tls: str = key("starttls", "starttls (required), tls (from the first byte) or none.")
+    ca: str = key("", "PEM file of the authorities believed there; empty: those of the system.")
+
+
+@dataclass(frozen=True, slots=True)
 class Outbound:
     """Mail to other servers."""
 
@@ -75,6 +89,16 @@ class Outbound:
     smarthost_user: str = key("", "Login at the smarthost; empty: none.")
     smarthost_password_file: str = key("", "File that holds the password for the smarthost.")
     smarthost_tls: str = key("starttls", "starttls (required), tls (from the first byte) or none.")
+    routes: tuple[OutboundRoute, ...] = key(
+        (),
+        "Other ways for some domains, each an [[outbound.routes]]: "
+        "{ domains = [...], host = ..., user = ..., password_file = ..., tls = ..., ca = ... }.",
+    )
+    source: Mapping[str, tuple[str, ...]] = key(
+        {},
+        'Addresses of this machine mail leaves from, by the sender\'s domain: "example.org" = ["192.0.2.1", '
+        '"2001:db8::1"], at most one of a family, and only to servers of these families; "*" is for the others.',
+    )
     retry_minutes: tuple[int, ...] = key((2, 4, 8, 16, 32, 60), "Pauses between attempts; the last one repeats.")
     expire_hours: int = key(120, "How long a message is tried before its sender is told it failed.")
     warn_hours: int = key(4, "When the sender is told that a message is late.")

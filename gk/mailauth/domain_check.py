@@ -1,7 +1,7 @@
 """What the DNS says of a domain, compared with what it should say: by meaning, not by letters."""
 
 import ipaddress
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from gk.mailauth.asking import Asking
@@ -69,7 +69,9 @@ class DomainCheck:
             return self._say(record, "wrong", found, "fix.spf.two", count=len(found))
         if vouches_for_all(found[0]):
             return self._say(record, "wrong", found, "fix.spf.all")
-        addresses = [] if self._offer.smarthost else await self._sending()
+        addresses: Sequence[str] = ()
+        if not self._offer.smarthost:
+            addresses = self._offer.sends_from(self._domain) or await self._sending()
         try:
             for text in addresses:
                 address = ipaddress.ip_address(text)

@@ -6,8 +6,8 @@ TLSRPT (RFC 8460), SRV (RFC 6186, RFC 8314 §5.1, RFC 6764) and the names mail p
 
 import hashlib
 import ipaddress
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from gk.config import Config, endpoint
@@ -52,14 +52,16 @@ class Offer:
     imap: int | None = None
     imaps: int | None = None
     https: int | None = None
-    smarthost: str = ""
+    smarthost: str = ""  # the host of the relay that takes the mail no route names
     port: int = 25  # of the servers it sends to
     families: frozenset[int] = frozenset({4, 6})  # of the addresses it receives mail on
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # as in outbound.source
 
     @classmethod
     def of(cls, config: Config) -> "Offer":
         """As it is configured."""
         hosts = [endpoint(text)[0] for text in config.smtp.mx]
+        rest = next((r.host for r in config.outbound.routes if "*" in r.domains), config.outbound.smarthost)
         return cls(
             config.hostname.lower(),
             _port(config.smtp.submission),
@@ -67,10 +69,16 @@ class Offer:
             _port(config.imap.starttls),
             _port(config.imap.tls),
             _port(config.http.https),
-            endpoint(config.outbound.smarthost)[0] if config.outbound.smarthost else "",
+            endpoint(rest)[0] if rest else "",
             config.outbound.port,
             frozenset(6 if ":" in host else 4 for host in hosts),
+            config.outbound.source,
         )
+
+    def sends_from(self, domain: str) -> tuple[str, ...]:
+        """The public addresses mail of a domain leaves from, where that is configured."""
+        listed = self.sources.get(domain, self.sources.get("*", ()))
+        return tuple(address for address in listed if ipaddress.ip_address(address).is_global)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +120,10 @@ def _mail(domain: str, offer: Offer, own: Sequence[Own], others: Sequence[str]) 
 
 def _spf(domain: str, offer: Offer, own: Sequence[Own]) -> Record:
     if not offer.smarthost:
-        return Record("spf", domain, "TXT", _own_spf("mx", own), say("why.spf", domain=domain))
+        receiving = [item.address for item in own if item.receives]
+        configured = [Own(a, False) for a in offer.sends_from(domain) if a not in receiving]
+        value = _own_spf("mx", configured or own)
+        return Record("spf", domain, "TXT", value, say("why.spf", domain=domain))
     value = f"v=spf1 mx {_mechanism(offer.smarthost)} ~all"
     return Record("spf", domain, "TXT", value, say("why.spf.smarthost", smarthost=offer.smarthost))
 

@@ -27,7 +27,8 @@ class Answer:
     """What became of one recipient: `code` is the reply's, 0 where there was none.
 
     `doubtful`: the content went out whole and no answer came. `told`: the server promised to confirm the delivery
-    itself (DSN). `tls` is the version and what stood for the other side's identity, None in clear.
+    itself (DSN). `tls` is the version and what stood for the other side's identity, None in clear. `own`: the fault
+    is this server's, so it says nothing of the other.
     """
 
     no: int
@@ -37,6 +38,7 @@ class Answer:
     told: bool = False
     doubtful: bool = False
     tls: str | None = None
+    own: bool = False
 
     @property
     def accepted(self) -> bool:

@@ -13,7 +13,9 @@ from gk.outbound.exchange import Exchange, Stale
 from gk.outbound.letter import Letter
 from gk.outbound.link import Link, Links
 from gk.outbound.policy import Destination, Policies, TlsPolicy
+from gk.outbound.relay import Relays
 from gk.outbound.route import Route, Target, Undeliverable
+from gk.outbound.source import NoSource, Source, Sources
 from gk.outbound.transport import NoService, TlsFailed, Transport
 from gk.store.queued import Claim, ClaimedRecipient
 
@@ -25,34 +27,53 @@ ATTEMPT = 600.0  # seconds after which no further server of a domain is tried: t
 class Courier:
     """One attempt for one claim."""
 
-    def __init__(self, route: Route, transport: Transport, policies: Policies, config: Outbound) -> None:
+    def __init__(
+        self,
+        route: Route,
+        transport: Transport,
+        policies: Policies,
+        config: Outbound,
+        relays: Relays | None = None,
+        sources: Sources | None = None,
+    ) -> None:
         self._route, self._transport, self._policies = route, transport, policies
+        self._relays, self._sources = relays or Relays({}), sources or Sources({})
         self._gates = Gates(config.per_address)
         self._links = Links()
 
     async def deliver(self, claim: Claim, letter: Letter) -> list[Answer]:
         """An answer for every recipient of the claim. Raises Removed and Unavailable as `letter` does."""
+        relay, source = self._relays.to(claim.domain), self._sources.of(claim.sender)
         try:
-            targets = await self._route.targets(claim.domain)
+            targets = await self._route.targets(claim.domain, relay)
         except Undeliverable as error:
             return same(claim.recipients, 550, f"{error.status} {error}")
         except Unavailable as error:
             return same(claim.recipients, 0, str(error))
+        reachable = [target for target in targets if source.serves(target.address)]
+        if not reachable:
+            family = "IPv6" if source.v4 else "IPv4"
+            text = f"mail of this sender leaves from {source.v4 or source.v6}, and only {family} leads there"
+            return same(claim.recipients, 0, text, own=True)
         destination = await self._policies.of(
-            claim.domain, [t.host for t in targets], require=claim.requiretls > 0, optional=claim.requiretls < 0
-        )
+            claim.domain, [t.host for t in targets],
+            require=claim.requiretls > 0, optional=claim.requiretls < 0, relay=relay,
+        )  # fmt: skip
         answers: dict[int, Answer] = {}
         settled: set[int] = set()
         end = asyncio.get_running_loop().time() + ATTEMPT
-        for target in targets:
+        for target in reachable:
             waiting = [r for r in claim.recipients if r.no not in settled]
             if not waiting or asyncio.get_running_loop().time() > end:
                 break
             try:
-                for answer in await self._at(target, destination, claim, waiting, letter):
+                for answer in await self._at(target, source, destination, claim, waiting, letter):
                     answers[answer.no] = answer
                     if answer.accepted or answer.permanent or answer.doubtful:
                         settled.add(answer.no)
+            except NoSource as fault:  # the same for every server of its family, and none of them is to blame
+                for recipient in waiting:
+                    answers.setdefault(recipient.no, Answer(recipient.no, 0, str(fault), "", own=True))
             except NoService as refusal:
                 for recipient in waiting:
                     earlier = answers.get(recipient.no)
@@ -63,6 +84,7 @@ class Courier:
     async def _at(
         self,
         target: Target,
+        source: Source,
         destination: Destination,
         claim: Claim,
         recipients: list[ClaimedRecipient],
@@ -73,21 +95,24 @@ class Courier:
                 steps = destination.steps(target.host)
             except Untrusted as error:
                 raise NoService(error.code, str(error)) from None
-            key = (target.host, target.address, target.port, steps)  # sessions are shared where the same is wanted
+            # Sessions are shared where all of it is the same: the way, the login, the source, the TLS that is wanted.
+            key = (target, destination.relay, source, steps)
             while (link := self._links.take(key)) is not None:
                 try:
                     return await self._over(link, key, claim, recipients, letter)
                 except Stale:
                     continue
-            link = await self._session(target, destination, steps)
+            link = await self._session(target, source, destination, steps)
             return await self._over(link, key, claim, recipients, letter)
 
-    async def _session(self, target: Target, destination: Destination, steps: Sequence[TlsPolicy]) -> Link:
-        """A session opened in the strictest way that succeeds. Raises NoService."""
+    async def _session(
+        self, target: Target, source: Source, destination: Destination, steps: Sequence[TlsPolicy]
+    ) -> Link:
+        """A session opened in the strictest way that succeeds. Raises NoService, NoSource."""
         code, text = 0, ""
         for policy in steps:
             try:
-                link = await self._transport.open(target, policy)
+                link = await self._transport.open(target, policy, destination.relay, source)
             except TlsFailed as failure:
                 log.info("event=tls_failed host=%s policy=%s reason=%s", target.host, policy.kind, failure)
                 destination.record(target.host, policy, failure.result)
@@ -141,6 +166,6 @@ class Gates:
                 self._gates[address] = gate, present - 1
 
 
-def same(recipients: Sequence[ClaimedRecipient], code: int, text: str) -> list[Answer]:
+def same(recipients: Sequence[ClaimedRecipient], code: int, text: str, *, own: bool = False) -> list[Answer]:
     """One answer of our own for all."""
-    return [Answer(r.no, code, text, "") for r in recipients]
+    return [Answer(r.no, code, text, "", own=own) for r in recipients]

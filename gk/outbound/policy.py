@@ -29,6 +29,7 @@ from gk.mailauth.domain import canonical
 from gk.mailauth.sts import Sts, StsFault, allows
 from gk.message.header import fields, uncomment, unfold
 from gk.net.dns import DnsFailed, NoSuchName, Tlsa, Vouching
+from gk.outbound.relay import Relay
 from gk.store.tls import DAY, StsPolicy, TlsRecords, TlsResult
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ KINDS = 5000  # of results counted in memory; more are not told apart from nothi
 RENEW = 3600.0  # seconds between rounds of renewals of MTA-STS policies
 NEEDED, LACKING = "5.7.10", "5.7.30"  # encryption needed; REQUIRETLS support required (RFC 8689 §6)
 
-Kind = Literal["clear", "may", "encrypt", "sts", "dane", "own"]  # "own": the smarthost, as it is configured
+Kind = Literal["clear", "may", "encrypt", "sts", "dane", "own"]  # "own": a relay, as it is configured
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +83,15 @@ class Destination:
     dane: dict[str, _Dane] = field(default_factory=dict)
     require: bool = False
     quiet: bool = False  # not a matter of the domain's policy: nothing is reported
-    own: bool = False
+    relay: Relay | None = None  # which takes the domain's mail, as it is configured
     _told: set[str] = field(default_factory=set)  # servers whose session has its result
 
     def steps(self, host: str) -> tuple[TlsPolicy, ...]:
         """The ways to open a session with one server, strictest first; raises Untrusted where there is none."""
         name, policies = _name(host), self.policies
         self._told.discard(name)
-        if self.own:
-            return (self._own(name),)
+        if self.relay is not None:
+            return (self._own(self.relay, name),)
         dane = self.dane.get(name, _Dane())
         if dane.failed:  # not "there are none": who can break a look-up would choose, RFC 7672 §2.2
             raise self._told_no(name, "tlsa", "dnssec-invalid", "4.7.5 the TLSA records cannot be looked up now")
@@ -122,7 +123,7 @@ class Destination:
     def check(self, host: str, policy: TlsPolicy, session: ssl.SSLObject | None, offers: Container[str]) -> None:
         """Judge a session just opened, by its TLS and the extensions (lower case) offered in it; raises Untrusted."""
         try:
-            if session is None and policy.required and not self.own:
+            if session is None and policy.required and self.relay is None:
                 raise Untrusted("4.7.5 the server offers no STARTTLS", "starttls-not-supported")
             if policy.kind == "dane" and session is not None:
                 try:
@@ -147,18 +148,17 @@ class Destination:
             kind, result = "sts", self.fault.result
         self._tell(_name(host), kind, result)
 
-    def _own(self, name: str) -> TlsPolicy:
-        mode = self.policies.config.smarthost_tls
-        if mode == "none" and self.require:
-            raise Untrusted(f"{NEEDED} the message requires TLS, and the smarthost is used without", "", 550)
-        return TlsPolicy("own", None if mode == "none" else self.policies.trusting, name, require=self.require)
+    def _own(self, relay: Relay, name: str) -> TlsPolicy:
+        if relay.context is None and self.require:
+            raise Untrusted(f"{NEEDED} the message requires TLS, and {relay.host} is spoken to without", "", 550)
+        return TlsPolicy("own", relay.context, name, require=self.require)
 
     def _told_no(self, name: str, kind: str, result: str, text: str) -> Untrusted:
         self._tell(name, kind, result)
         return Untrusted(text, result)
 
     def _tell(self, name: str, kind: str, result: str) -> None:
-        if not (self.quiet or self.own or name in self._told):
+        if not (self.quiet or self.relay or name in self._told):
             self._told.add(name)
             self.policies.tally(self.domain, kind, result, name)
 
@@ -176,17 +176,22 @@ class Policies:
         self.config, self.believing = config, believing
         self.any, self.encrypting = _unverified(), _unverified()
         self.encrypting.minimum_version = ssl.TLSVersion.TLSv1_2
-        self.trusting = ssl.create_default_context() if config.smarthost else believing
         self._tally: Counter[TlsResult] = Counter()
         self._used: set[str] = set()
 
     async def of(
-        self, domain: str, hosts: Sequence[str], *, require: bool = False, optional: bool = False
+        self,
+        domain: str,
+        hosts: Sequence[str],
+        *,
+        require: bool = False,
+        optional: bool = False,
+        relay: Relay | None = None,
     ) -> Destination:
         """The policy for a domain and its servers. `require`: REQUIRETLS (RFC 8689 §4.2); `optional`: the message
-        has `TLS-Required: No` (§5), which REQUIRETLS overrules."""
-        if self.config.smarthost:
-            return Destination(self, domain, require=require, own=True)
+        has `TLS-Required: No` (§5), which REQUIRETLS overrules; `relay` has one of its own."""
+        if relay is not None:
+            return Destination(self, domain, require=require, relay=relay)
         try:
             asked = canonical(domain)
         except Refused:  # an address literal: no name, so no policy

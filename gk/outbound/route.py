@@ -6,9 +6,10 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gk.config import Outbound, endpoint
+from gk.config import Outbound
 from gk.errors import Refused
 from gk.net.dns import DnsFailed, NoSuchName, Resolver
+from gk.outbound.relay import Relay
 
 HOSTS, ADDRESSES = 10, 20  # looked at of one domain: more is an attack, or hopeless
 
@@ -44,14 +45,13 @@ class Route:
         self._resolver, self._config, self._own, self._chance = resolver, config, own, chance
         self._hostname = hostname.lower()
 
-    async def targets(self, domain: str) -> list[Target]:
-        """Addresses in the order to try them, at least one. Raises Undeliverable, DnsFailed."""
-        if self._config.smarthost:
-            host, port = endpoint(self._config.smarthost)
-            found = [Target(host, address, port) for address in await self._addresses(host)]
-            if not found:  # not the sender's fault: somebody will mend the configuration or the DNS
-                raise DnsFailed(f"the smarthost {host} has no address")
-            return found
+    async def targets(self, domain: str, relay: Relay | None = None) -> list[Target]:
+        """Addresses in the order to try them, at least one: of `relay`, or of the domain's own servers.
+
+        Raises Undeliverable, DnsFailed.
+        """
+        if relay is not None:
+            return await self._through(relay)
         if domain.startswith("["):
             return self._before_own([(0, self._literal(domain))])
         exchangers, failed = await self._exchangers(domain)
@@ -61,6 +61,18 @@ class Route:
             if failed:  # a better server may be among those that cannot be looked up now
                 raise failed from None
             raise
+
+    async def _through(self, relay: Relay) -> list[Target]:
+        """What goes wrong here is not the sender's fault: somebody will mend the configuration or the DNS."""
+        here = ["127.0.0.1", "::1"]  # RFC 6761 §6.3: not a matter of the DNS
+        addresses = here if relay.host == "localhost" else await self._addresses(relay.host)
+        found = [Target(relay.host, address, relay.port) for address in addresses]
+        if not found:
+            raise DnsFailed(f"{relay.host}, which mail leaves through, has no address")
+        elsewhere = [target for target in found if not self._own(target.address, target.port)]
+        if not elsewhere:
+            raise DnsFailed(f"{relay.host}, which mail leaves through, is this server")
+        return elsewhere[:ADDRESSES]
 
     def _literal(self, domain: str) -> Target:
         """An address in brackets (RFC 5321 §4.1.3)."""

@@ -218,6 +218,8 @@ class Runner:
 
     async def _judge(self, domain: str, answers: Sequence[Answer], now: float) -> None:
         """Leave a domain alone for a while when nobody there answers: its crowd must not be tried one by one."""
+        if all(answer.own for answer in answers):
+            return
         if any(answer.code for answer in answers):
             self._silent.pop(domain, None)
             return

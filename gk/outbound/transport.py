@@ -1,17 +1,20 @@
 """The beginning of a session, by aiosmtplib: reach the server, greet it, encrypt where it can, log in where it must."""
 
 import asyncio
+import base64
 import os
 import socket
 
 import aiosmtplib
 
-from gk.config import Outbound
+from gk.config import is_loopback
 from gk.outbound.answer import Patience, clean, known, reason
 from gk.outbound.link import LINGER, Link
 from gk.outbound.policy import TlsPolicy, tls_result
+from gk.outbound.relay import Relay
 from gk.outbound.replies import Disconnected, OutOfStep
 from gk.outbound.route import Target
+from gk.outbound.source import ANY, Source
 
 
 class NoService(Exception):
@@ -31,25 +34,25 @@ class TlsFailed(Exception):
 
 
 class Transport:
-    """Speaks to servers as this one, or as the account at the smarthost."""
+    """Speaks to servers as this one, or as its account at a relay."""
 
-    def __init__(self, config: Outbound, hostname: str, password: str | None, patience: Patience | None = None) -> None:
-        self._config, self._hostname, self._password = config, hostname, password
+    def __init__(self, hostname: str, patience: Patience | None = None) -> None:
+        self._hostname = hostname
         self.patience = patience or Patience()
 
-    async def open(self, target: Target, policy: TlsPolicy) -> Link:
+    async def open(self, target: Target, policy: TlsPolicy, relay: Relay | None = None, source: Source = ANY) -> Link:
         """A session ready for transactions, opened as the policy wants it.
 
-        Raises NoService; TlsFailed where it is the TLS that fails.
+        Raises NoService; TlsFailed where it is the TLS that fails, NoSource where it cannot begin here.
         """
-        sock = await self._reach(target)
-        implicit = policy.kind == "own" and self._config.smarthost_tls == "tls"
+        sock = await self._reach(target, source)
+        implicit = relay is not None and relay.tls == "tls"
         server = aiosmtplib.SMTP(
             sock=sock, hostname=target.host, local_hostname=self._hostname, start_tls=False, use_tls=implicit,
             tls_context=policy.context if implicit else None,
         )  # fmt: skip
         try:
-            await self._open(server, policy, starttls=policy.context is not None and not implicit)
+            await self._open(server, policy, relay, starttls=policy.context is not None and not implicit)
             return Link(server, target.host)
         except Disconnected as error:
             raise NoService(0, str(error)) from None
@@ -57,12 +60,13 @@ class Transport:
             _leave(server)
             raise
 
-    async def _reach(self, target: Target) -> socket.socket:
+    async def _reach(self, target: Target, source: Source) -> socket.socket:
         sock = socket.socket(socket.AF_INET6 if ":" in target.address else socket.AF_INET, socket.SOCK_STREAM)
         sock.setblocking(False)
         # asyncio does so only for sockets whose protocol number it can see; Nagle would hold the last dot for 40 ms.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
+            source.bind(sock)
             async with asyncio.timeout(self.patience.connect):
                 await asyncio.get_running_loop().sock_connect(sock, (target.address, target.port))
         except OSError as error:
@@ -74,24 +78,32 @@ class Transport:
             raise
         return sock
 
-    async def _open(self, server: aiosmtplib.SMTP, policy: TlsPolicy, *, starttls: bool) -> None:
+    async def _open(self, server: aiosmtplib.SMTP, policy: TlsPolicy, relay: Relay | None, *, starttls: bool) -> None:
         """Banner, EHLO, TLS, login."""
         try:
             await server.connect(timeout=self.patience.banner)
             await self._greet(server)
             if starttls:
                 await self._secure(server, policy)
-            if self._config.smarthost and self._config.smarthost_user:
-                await server.login(self._config.smarthost_user, self._password or "", timeout=self.patience.command)
+            if relay is not None and relay.user:
+                await self._log_in(server, relay)
         except aiosmtplib.SMTPResponseException as error:
-            text = clean(error.message)
-            # A wrong password at the smarthost is nobody's mail bounced; and who has not shown who it is, where it
-            # must, does not refuse mail for good.
-            if self._config.smarthost or policy.required:
+            text = clean(_without_secrets(error.message, relay))
+            # A wrong password at a relay is nobody's mail bounced; and who has not shown who it is, where it must,
+            # does not refuse mail for good.
+            if relay is not None or policy.required:
                 raise NoService(0, f"{error.code} {text}") from None
             raise NoService(known(error.code), text) from None
         except (aiosmtplib.SMTPException, OutOfStep, OSError, ValueError) as error:
             raise NoService(0, reason(error)) from None
+
+    async def _log_in(self, server: aiosmtplib.SMTP, relay: Relay) -> None:
+        transport = server.transport
+        peer = transport.get_extra_info("peername") if transport is not None else None
+        secret = transport is not None and transport.get_extra_info("ssl_object") is not None
+        if not secret and not (peer and is_loopback(peer[0])):  # a name may lead elsewhere than when it was checked
+            raise NoService(0, f"{relay.host} is not on this machine, and its password is not sent in clear")
+        await server.login(relay.user, relay.password, timeout=self.patience.command)
 
     async def _greet(self, server: aiosmtplib.SMTP) -> None:
         try:
@@ -128,6 +140,15 @@ def _in_step(server: aiosmtplib.SMTP) -> None:
     """Raise when the server has said more than one reply: it answers nobody."""
     if server.protocol is not None and server.protocol._buffer:
         raise OutOfStep("the server answered what it was not asked")
+
+
+def _without_secrets(text: str, relay: Relay | None) -> str:
+    """A reply that does not repeat a command with a password in it: it is kept, logged and shown."""
+    if relay is None or not relay.user:
+        return text
+    plain = f"\0{relay.user}\0{relay.password}", f"{relay.user}\0{relay.user}\0{relay.password}", relay.password
+    forms = [relay.password, *(base64.b64encode(form.encode()).decode().rstrip("=") for form in plain)]
+    return "the server repeats what it was sent" if any(form in text for form in forms) else text
 
 
 def _leave(server: aiosmtplib.SMTP) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows.conftest import House, house, mail
-from tests.strangers import MxSession, drop, free_port
+from tests.strangers import Mx, MxSession, drop, free_port
 
 Tls = Callable[[str], ssl.SSLContext]
 
@@ -60,6 +60,11 @@ async def test_replies_sent_before_the_handshake_are_not_believed(gk: House, str
     assert await gk.outcomes() == ["sent"]
 
 
+def secret(path: Path, password: str) -> None:
+    path.touch(0o600)
+    path.write_text(password)
+
+
 SMARTHOST = """\
 smarthost = "localhost.test:{port}"
 smarthost_tls = "{tls}"
@@ -74,7 +79,7 @@ async def test_a_smarthost_takes_everything_over_verified_tls_with_a_login(
 ) -> None:
     context = stranger_tls("localhost.test")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "localhost.test.pem"))
-    (tmp_path / "password").write_text("sm4rt\n")
+    secret(tmp_path / "password", "sm4rt\n")
     port = free_port("127.0.0.5")
     async with house(tmp_path, outbound=SMARTHOST.format(port=port, tls=kind)) as gk:
         gk.zone.add("localhost.test", "A", "127.0.0.5")
@@ -88,7 +93,7 @@ async def test_a_smarthost_takes_everything_over_verified_tls_with_a_login(
 
 
 async def test_a_smarthost_with_a_strange_certificate_gets_nothing(tmp_path: Path, stranger_tls: Tls) -> None:
-    (tmp_path / "password").write_text("sm4rt\n")
+    secret(tmp_path / "password", "sm4rt\n")
     port = free_port("127.0.0.5")
     async with house(tmp_path, outbound=SMARTHOST.format(port=port, tls="starttls")) as gk:
         gk.zone.add("localhost.test", "A", "127.0.0.5")
@@ -101,7 +106,7 @@ async def test_a_smarthost_with_a_strange_certificate_gets_nothing(tmp_path: Pat
 
 
 async def test_a_smarthost_without_starttls_gets_no_password(tmp_path: Path) -> None:
-    (tmp_path / "password").write_text("sm4rt\n")
+    secret(tmp_path / "password", "sm4rt\n")
     port = free_port("127.0.0.5")
     async with house(tmp_path, outbound=SMARTHOST.format(port=port, tls="starttls")) as gk:
         gk.zone.add("localhost.test", "A", "127.0.0.5")
@@ -117,7 +122,7 @@ async def test_a_wrong_smarthost_password_bounces_nobodys_mail(
 ) -> None:
     context = stranger_tls("localhost.test")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "localhost.test.pem"))
-    (tmp_path / "password").write_text("wrong\n")
+    secret(tmp_path / "password", "wrong\n")
     port = free_port("127.0.0.5")
     async with house(tmp_path, outbound=SMARTHOST.format(port=port, tls="tls")) as gk:
         gk.zone.add("localhost.test", "A", "127.0.0.5")
@@ -128,3 +133,45 @@ async def test_a_wrong_smarthost_password_bounces_nobodys_mail(
         assert await gk.outcomes() == ["deferred"]
         assert "535 5.7.8" in (await gk.queue())[0]["recipients"][0]["reply"]
         assert await gk.reports() == []
+
+
+ROUTES = """\
+[[outbound.routes]]
+domains = ["partner.test", ".partner.test"]
+host = "relay.test:{port}"
+tls = "starttls"
+user = "gk"
+password_file = "password"
+ca = "relay.test.pem"
+[[outbound.routes]]
+domains = ["refused.test"]
+host = "127.0.0.6:{port}"
+tls = "none"
+[outbound.source]
+"example.test" = ["127.0.0.9"]
+"""
+
+
+async def test_each_domain_takes_its_route_from_the_address_of_its_sender(tmp_path: Path, stranger_tls: Tls) -> None:
+    context = stranger_tls("relay.test")
+    secret(tmp_path / "password", "s3cr3t\n")
+    seen: list[str] = []
+
+    async def note(session: MxSession) -> None:
+        seen.append(session.writer.get_extra_info("peername")[0])
+        session.writer.write(b"220 ready\r\n")
+
+    port = free_port("127.0.0.5", "127.0.0.6")
+    async with house(tmp_path, outbound=ROUTES.format(port=port)) as gk:
+        own = await gk.stranger("far.test", {"banner": note})
+        gk.zone.add("relay.test", "A", "127.0.0.5")
+        relay = Mx({"banner": note}, tls=context, extensions=("AUTH PLAIN", "SIZE"))
+        await gk.stack.enter_async_context(relay.serve("127.0.0.5", port))
+        await gk.submit(mail(), "zoe@far.test", "yves@partner.test", "xi@eu.partner.test", "wu@refused.test")
+        through = [await relay.message(), await relay.message()]
+        assert sorted(each.rcpt[0] for each in through) == ["<xi@eu.partner.test>", "<yves@partner.test>"]
+        assert through[0].tls == "TLSv1.3" and (await own.message()).rcpt == ["<zoe@far.test>"]
+        assert sorted(await gk.outcomes(4)) == ["deferred", "sent", "sent", "sent"]
+        (waiting,) = [r for r in (await gk.queue())[0]["recipients"] if r["status"] == "pending"]
+        assert waiting["reply"] == "no connection to 127.0.0.6 (Connection refused)"
+    assert set(seen) == {"127.0.0.9"}

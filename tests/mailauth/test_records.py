@@ -8,7 +8,7 @@ import dns.rdatatype
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gk.config import Config, Http, Imap, Outbound, Smtp
+from gk.config import Config, Http, Imap, Outbound, OutboundRoute, Smtp
 from gk.mailauth.keys import Keys
 from gk.mailauth.own import own
 from gk.mailauth.records import Offer, Own, Record, quoted, wanted
@@ -61,6 +61,21 @@ def test_a_domain_that_is_the_hostname_has_one_spf_record() -> None:
 def test_with_a_smarthost_spf_names_it() -> None:
     records = wanted(DOMAIN, Offer("mail.example.test", smarthost="relay.far.test"), HERE, (), [DOMAIN])
     assert of(records, "spf") == [(DOMAIN, "TXT", "v=spf1 mx a:relay.far.test ~all")]
+
+
+def test_addresses_that_mail_leaves_from_are_in_the_spf_record_of_their_domain() -> None:
+    sources = {DOMAIN: ("9.9.9.9", "2620:fe::fe"), "*": ("9.9.9.10", "192.168.1.1")}
+    offer = Offer("mail.example.test", sources=sources)
+    assert of(wanted(DOMAIN, offer, HERE, (), [DOMAIN]), "spf") == [
+        (DOMAIN, "TXT", "v=spf1 mx ip4:9.9.9.9 ip6:2620:fe::fe -all")
+    ]
+    other = of(wanted("other.test", offer, HERE, (), [DOMAIN]), "spf")
+    assert other == [("other.test", "TXT", "v=spf1 mx ip4:9.9.9.10 -all")]
+
+
+def test_a_route_for_everything_else_is_what_a_smarthost_is() -> None:
+    routes = (OutboundRoute(("far.test",), "one.test:25"), OutboundRoute(("*",), "relay.test:587"))
+    assert Offer.of(Config(outbound=Outbound(routes=routes))).smarthost == "relay.test"
 
 
 def test_an_unknown_address_is_asked_for() -> None:

@@ -94,7 +94,7 @@ async def post(store: Store) -> AsyncIterator[Post]:
         resolver = SystemResolver([f"127.0.0.1:{dns.port}"])
         policies = Policies(resolver, Sts(resolver, _nothing, store.tls), store.tls, config, authorities(Config()))
         route = Route(resolver, config, "mail.example.test", lambda address, port: False, random.Random(1))
-        transport = Transport(config, "mail.example.test", None, SHORT)
+        transport = Transport("mail.example.test", SHORT)
         courier = Courier(route, transport, policies, config)
         stack.callback(courier.close)
         yield Post(store, dns, port, config, stack, transport, courier)

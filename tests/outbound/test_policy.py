@@ -22,6 +22,7 @@ from gk.net.dns import SystemResolver
 from gk.net.guard import FetchFailed, Page
 from gk.outbound import policy as policy_module
 from gk.outbound.policy import Destination, Policies, TlsPolicy, authorities, says_optional, tls_result
+from gk.outbound.relay import Relays
 from gk.service import supervise
 from gk.store import tls as tls_module
 from gk.store.db import Store
@@ -462,13 +463,14 @@ async def test_an_address_for_a_domain_has_no_policy(exchange: Exchange) -> None
 
 
 async def test_the_smarthost_has_its_own_mode(exchange: Exchange) -> None:
+    policies = exchange.policies
     for mode, verified in (("starttls", True), ("tls", True), ("none", False)):
-        policies = exchange.policies
-        policies.config = Outbound(smarthost="relay.test:587", smarthost_tls=mode)
-        (policy,) = (await policies.of("far.test", ["relay.test"])).steps("relay.test")
+        outbound = Outbound(smarthost="relay.test:587", smarthost_tls=mode)
+        relay = Relays.of(Config(outbound=outbound)).to("far.test")
+        (policy,) = (await policies.of("far.test", ["relay.test"], relay=relay)).steps("relay.test")
         assert policy.kind == "own"
         assert (policy.context is not None) is verified
-        required = await policies.of("far.test", ["relay.test"], require=True)
+        required = await policies.of("far.test", ["relay.test"], require=True, relay=relay)
         if verified:
             assert required.steps("relay.test")[0].require
         else:

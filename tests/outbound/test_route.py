@@ -6,6 +6,7 @@ import pytest
 
 from gk.config import Outbound
 from gk.net.dns import DnsFailed, NoSuchName
+from gk.outbound.relay import Relay
 from gk.outbound.route import ADDRESSES, HOSTS, Route, Target, Undeliverable
 
 
@@ -113,13 +114,21 @@ async def test_what_is_no_address_in_brackets_is_undeliverable(literal: str) -> 
     assert await undeliverable(route(Names({}, {})), literal) == "5.1.2"
 
 
+SMART = Relay("smart.test", 587, "none", None)
+
+
 async def test_a_smarthost_takes_everything() -> None:
     names = Names({}, {"smart.test": ["192.0.2.7"]})
-    found = route(names, smarthost="smart.test:587")
-    assert await found.targets("far.test") == [Target("smart.test", "192.0.2.7", 587)]
-    assert await found.targets("[192.0.2.1]") == [Target("smart.test", "192.0.2.7", 587)]
+    for domain in ("far.test", "[192.0.2.1]"):
+        assert await route(names).targets(domain, SMART) == [Target("smart.test", "192.0.2.7", 587)]
 
 
 async def test_a_smarthost_that_is_not_found_is_a_reason_to_wait() -> None:
     with pytest.raises(DnsFailed):
-        await route(Names({}, {}), smarthost="smart.test:587").targets("far.test")
+        await route(Names({}, {})).targets("far.test", SMART)
+
+
+async def test_a_smarthost_that_is_this_server_is_a_reason_to_wait() -> None:
+    names = Names({}, {"smart.test": ["192.0.2.7"]})
+    with pytest.raises(DnsFailed, match="this server"):
+        await route(names, "192.0.2.7").targets("far.test", SMART)

@@ -165,7 +165,7 @@ async def test_a_delivery_that_takes_too_long_is_given_up_when_the_server_stops_
 ) -> None:
     monkeypatch.setattr(runner_module, "GRACE", 0.1)
     mx = await office.post.stranger({"EHLO": hang})
-    office.post.courier._transport = Transport(office.post.config, "mail.example.test", None, Patience())
+    office.post.courier._transport = Transport("mail.example.test", Patience())
     await office.queue()
     async with supervise(office.runner()):
         async with asyncio.timeout(PATIENCE):
@@ -295,7 +295,7 @@ async def test_the_queue_is_listed_in_pages(office: Office) -> None:
 
 
 async def test_many_dead_domains_do_not_delay_a_living_one(office: Office) -> None:
-    office.post.courier._transport = Transport(office.post.config, "mail.example.test", None, Patience())
+    office.post.courier._transport = Transport("mail.example.test", Patience())
     dead = await office.post.mx("127.0.0.2", {"banner": hang})
     for n in range(15):
         office.post.zone.domain(f"dead{n}.test", "127.0.0.2")
