@@ -95,6 +95,20 @@ def trace(context: click.Context, number: int, json_: bool) -> None:
     show(found, json_, table(rows, ["at", "recipient", "domain", "status", "remote", "tls", "reply"]))
 
 
+@command.command("tls")
+@click.option("--domain", default="", help="Domain of recipients.")
+@click.option("--days", default=7, show_default=True, help="How far back, 90 at most.")
+@as_json
+@click.pass_context
+def tls(context: click.Context, domain: str, days: int, json_: bool) -> None:
+    """Show how sessions with other servers were encrypted, failures first."""
+    found = act(configuration(context), "queue_tls", {"domain": domain, "days": days})
+    rows = table(found["results"], ["domain", "policy", "mx", "result", "sessions", "first", "last"])
+    if found["more"]:
+        rows += "\n(there are more: choose one with --domain)"
+    show(found, json_, rows if found["results"] else "no sessions in that time")
+
+
 def _on_some(name: str, help_: str, done: str) -> None:
     @command.command(name, help=f"{help_} By its number, or all that the options choose.")
     @click.argument("number", type=int, required=False)

@@ -43,6 +43,19 @@ class TlsResult:
     mx: str
 
 
+@dataclass(frozen=True, slots=True)
+class TlsSummary:
+    """Equal results of several days, the first and the last in days since 1970; `mx` "" where sessions succeeded."""
+
+    domain: str
+    policy: str
+    mx: str
+    result: str
+    sessions: int
+    first: int
+    last: int
+
+
 class TlsRecords:
     """The room of policies and results."""
 
@@ -93,6 +106,16 @@ class TlsRecords:
             (day,),
         )
         return [(TlsResult(day, *row[:4]), row[4]) for row in rows]
+
+    def summary(self, since: int, domain: str, limit: int) -> list[TlsSummary]:
+        """Sessions since a day, all or those to one domain; failures come first, so that a limit cuts successes."""
+        rows = self._db.execute(
+            "SELECT domain, policy, mx, result, sum(sessions), min(day), max(day) FROM tls_result"
+            " WHERE day >= ? AND (? = '' OR domain = ?) GROUP BY domain, policy, mx, result"
+            " ORDER BY CASE WHEN result = '' THEN 1 ELSE 0 END, domain, policy, mx, result LIMIT ?",
+            (since, domain, domain, limit),
+        )
+        return [TlsSummary(*row) for row in rows]
 
 
 def _keep(db: sqlite3.Connection, domain: str, policy: StsPolicy) -> None:

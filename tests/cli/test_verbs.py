@@ -4,17 +4,20 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gk.actions import queue_tls
 from gk.bus import Bus
 from gk.cli.main import VERBS
-from gk.config import Config, Limits
+from gk.config import Config, Limits, parse
 from gk.errors import Refused
 from gk.store.db import Store
 from gk.store.queued import QueuedRecipient
+from gk.store.tls import DAY, TlsResult
 from tests.site import ALICE, PASSWORD, TOP, Site
 
 HEAVY = ("gk.app", "gk.config", "aiosmtpd", "aiosmtplib", "aiosqlite", "argon2", "dns", "prometheus_client", "asyncio")
@@ -238,3 +241,43 @@ def test_addresses_nothing_is_sent_to_are_added_listed_and_removed(place: Site) 
     assert place.json("suppression", "remove", "trap@far.test") == {"removed": "trap@far.test"}
     with pytest.raises(Refused, match="not on that list"):
         place.click("suppression", "remove", "trap@far.test")
+
+
+async def _sessions(data: Path, results: dict[TlsResult, int]) -> None:
+    async with Store.open(parse({"domains": ["example.test"], "data": str(data)}), Bus()) as store:
+        await store.tls.count(results, [], int(time.time()))
+
+
+def test_what_tls_came_to_is_shown_failures_first(site: Site) -> None:
+    assert site.click("queue", "tls").stdout == "no sessions in that time\n"
+    today = int(time.time()) // DAY
+    asyncio.run(
+        _sessions(
+            site.data,
+            {
+                TlsResult(today, "far.test", "sts", "", ""): 40,
+                TlsResult(today - 2, "far.test", "sts", "", ""): 2,
+                TlsResult(today, "far.test", "sts", "certificate-expired", "mx1.far.test"): 3,
+                TlsResult(today - 20, "near.test", "tlsa", "", ""): 1,
+            },
+        )
+    )
+    heading, failed, good = site.click("queue", "tls").stdout.splitlines()
+    assert heading.split() == ["domain", "policy", "mx", "result", "sessions", "first", "last"]
+    assert failed.split()[:5] == ["far.test", "sts", "mx1.far.test", "certificate-expired", "3"]
+    assert good.split()[:4] == ["far.test", "sts", "success", "42"] and good.split()[4] < good.split()[5]
+    assert [row["domain"] for row in site.json("queue", "tls", "--days", "90")["results"]] == ["far.test"] * 2 + [
+        "near.test"
+    ]
+    assert site.json("queue", "tls", "--days", "90", "--domain", "Near.test")["results"][0]["sessions"] == 1
+    assert site.json("queue", "tls", "--domain", "elsewhere.test") == {"results": [], "more": False}
+    with pytest.raises(Refused, match="kept for 90 days"):
+        site.click("queue", "tls", "--days", "91")
+
+
+def test_more_results_than_fit_are_cut_and_said_to_be(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    today = int(time.time()) // DAY
+    asyncio.run(_sessions(site.data, {TlsResult(today, f"d{n}.test", "sts", "", ""): 1 for n in range(4)}))
+    monkeypatch.setattr(queue_tls, "LONGEST", 3)
+    shown = site.click("queue", "tls").stdout.splitlines()
+    assert len(shown) == 5 and shown[-1] == "(there are more: choose one with --domain)"
