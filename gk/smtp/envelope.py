@@ -59,3 +59,4 @@ class Envelope(smtp.Envelope):
         self.mailboxes: list[tuple[Address, list[Recipient]]] = []  # of mail from others
         self.recipients: list[EnvelopeRecipient] = []  # of mail from users
         self.message: bytes | SpoolFile = b""  # complete, with its new header
+        self.above = 0  # octets at its beginning that are ours

@@ -14,6 +14,7 @@ from gk.errors import (
     Unavailable,
 )
 from gk.inbound.accept import Looping
+from gk.inbound.verdict import DeferredByVerdict, RefusedByVerdict
 
 
 class Refusal(Exception):
@@ -23,6 +24,8 @@ class Refusal(Exception):
 def reply_to(error: GkError) -> str:
     """The reply that tells a client what `error` means for it."""
     match error:
+        case RefusedByVerdict() | DeferredByVerdict():
+            return error.reply
         case DiskFull():
             return "452 4.3.1 No room for mail now"
         case ReadOnly():

@@ -9,7 +9,7 @@ from aiosmtpd.smtp import SMTP
 
 from gk.config import Limits
 from gk.inbound import trace
-from gk.inbound.accept import Accept, Incoming, Looping
+from gk.inbound.accept import Accept, Incoming, Looping, Message
 from gk.message.address import Address, parse_address
 from gk.smtp import author
 from gk.smtp.envelope import Envelope, EnvelopeRecipient, Peer, Submit
@@ -64,11 +64,19 @@ class Mx:
         return OK_RCPT
 
     async def handle_DATA(self, server: SMTP, session: Peer, envelope: Envelope) -> str:
-        await self._accept.deliver(_incoming(session, envelope), envelope.message)
+        await self._accept.deliver(_incoming(session, envelope), Message(envelope.message, envelope.above))
         return f"250 2.0.0 OK, kept as {envelope.id}"
 
     def head(self, session: Peer, envelope: Envelope) -> Callable[[bytes], bytes]:
-        return functools.partial(_checked, self._accept.head, _incoming(session, envelope))
+        return functools.partial(self._head, session, envelope)
+
+    def _head(self, session: Peer, envelope: Envelope, header: bytes) -> bytes:
+        top = self._accept.top(_incoming(session, envelope))
+        envelope.above = len(top)
+        try:
+            return top + self._accept.cleaned(header)
+        except Looping as error:
+            raise Refusal(reply_to(error)) from None
 
 
 class Submission:
@@ -122,10 +130,3 @@ class Submission:
 
 def _incoming(session: Peer, envelope: Envelope) -> Incoming:
     return Incoming(envelope.id, session.client, envelope.sender, envelope.options.utf8, envelope.mailboxes)
-
-
-def _checked(head: Callable[[Incoming, bytes], bytes], incoming: Incoming, header: bytes) -> bytes:
-    try:
-        return head(incoming, header)
-    except Looping as error:
-        raise Refusal(reply_to(error)) from None

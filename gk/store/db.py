@@ -17,7 +17,7 @@ from gk.config import Config
 from gk.errors import DiskFull, Overloaded, ReadOnly, Refused, Unavailable
 from gk.message.parsed import Parsed, parse
 from gk.service import supervise
-from gk.store import entries
+from gk.store import delivery
 from gk.store.accounts import Accounts
 from gk.store.directory import connect_reader, lock, prepare
 from gk.store.filer import Filer
@@ -43,6 +43,7 @@ from gk.store.values import (
     Renamed,
     Subscribed,
 )
+from gk.store.verdicts import Verdicts
 from gk.store.writer import Commits, Work
 
 T = TypeVar("T")
@@ -68,6 +69,7 @@ class Store:
         self.sending = Sending(self)
         self.outgoing = Outgoing(self)
         self.tls = TlsRecords(self)
+        self.verdicts = Verdicts(self)
         self.search = Search(config.data)
         self._spool = config.data / "spool"
 
@@ -121,17 +123,17 @@ class Store:
         """Where to put a message of more than JOURNAL bytes while it arrives."""
         return SpoolFile(self._spool, self.commits.fail)
 
-    async def prepare(self, content: bytes | SpoolFile) -> Arrival:
-        """Scan a message with CRLF line ends, off the loop when it is large."""
+    async def prepare(self, content: bytes | SpoolFile, verdict: bytes | None = None) -> Arrival:
+        """Scan a message with CRLF line ends, off the loop when it is large; `verdict` is kept with it."""
         if isinstance(content, bytes):
             if len(content) > JOURNAL:
                 spooled = self.spool()
                 await spooled.write(content)
-                return await self.prepare(spooled)
+                return await self.prepare(spooled, verdict)
             parsed = parse(content) if len(content) <= IN_LOOP else await asyncio.to_thread(parse, content)
-            return Arrival(len(content), zlib.crc32(content), parsed, content)
+            return Arrival(len(content), zlib.crc32(content), parsed, content, verdict)
         parsed, _ = await asyncio.gather(asyncio.to_thread(_parse_spooled, content), content.sync())
-        return Arrival(content.size, content.crc, parsed, content)
+        return Arrival(content.size, content.crc, parsed, content, verdict)
 
     async def deliver(
         self, arrival: Arrival, recipients: Sequence[Recipient], *, door: str = "smtp"
@@ -141,9 +143,10 @@ class Store:
         Raises DiskFull, ReadOnly, Overloaded: then nothing was stored.
         """
         await self.space.room()
-        now = int(time.time())
+        now, limits = int(time.time()), self.limits
         placed = await self.keep(
-            arrival, lambda db, facts: entries.deliver(db, facts, arrival, recipients, now, self.limits.keywords)
+            arrival,
+            lambda db, facts: delivery.deliver(db, facts, arrival, recipients, now, limits.keywords, limits.mailboxes),
         )
         metrics.delivered.labels(door).inc(len(placed))
         return placed

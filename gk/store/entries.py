@@ -1,4 +1,4 @@
-"""Units of work on messages: deliver, append, flag, copy, move, expunge. Functions of rows, nothing else.
+"""Units of work on messages: append, flag, copy, move, expunge. Functions of rows, nothing else.
 
 Every change raises the mailbox's modseq once (RFC 7162 §3.1), keeps its counters, and leaves in `filing` what the
 files must do. A uid is taken from `uidnext` and never given again.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gk.errors import NoSuchMailbox
-from gk.store import keywords, removal
+from gk.store import keywords, removal, verdicts
 from gk.store.chosen import chosen, runs
 from gk.store.schema import PLACE, RENAME
 from gk.store.values import (
@@ -28,7 +28,6 @@ from gk.store.values import (
     Filing,
     Flagged,
     Flags,
-    Recipient,
     When,
 )
 
@@ -71,6 +70,8 @@ def add_message(db: sqlite3.Connection, arrival: Arrival) -> int:
     db.execute("INSERT INTO header (message, content) VALUES (?, ?)", (message, parsed.header))
     if in_journal:
         db.execute("INSERT INTO journal (message, content) VALUES (?, ?)", (message, content))
+    if arrival.verdict is not None:
+        verdicts.add(db, message, arrival.verdict)
     return message
 
 
@@ -110,38 +111,6 @@ def add_entries(db: sqlite3.Connection, facts: list[Fact], new: Sequence[New], *
     facts.append(Added(account, mailbox, uids, array("I", [n.flags for n in new]), modseq))
     facts.append(Filing(count, sum(n.size for n in new), copied))
     return list(uids)
-
-
-def deliver(
-    db: sqlite3.Connection,
-    facts: list[Fact],
-    arrival: Arrival,
-    recipients: Sequence[Recipient],
-    now: int,
-    limit: int,
-) -> list[tuple[int, int]]:
-    """Store the message once and enter it for every recipient; (mailbox, uid) of each.
-
-    A mailbox that went away meanwhile is replaced by the account's INBOX.
-    """
-    message = add_message(db, arrival)
-    placed = []
-    for to in recipients:
-        mailbox = to.mailbox
-        if not db.execute("SELECT 1 FROM mailbox WHERE id = ? AND account = ?", (mailbox, to.account)).fetchone():
-            mailbox = inbox(db, to.account)
-        thread = thread_of(db, to.account, message, arrival)
-        new = New(
-            mailbox,
-            message,
-            keywords.flags_value(db, mailbox, to.flags, limit),
-            now,
-            thread,
-            arrival.size,
-            to.address if len(recipients) > 1 else None,
-        )
-        placed.append((mailbox, add_entries(db, facts, [new])[0]))
-    return placed
 
 
 def append(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gk import metrics
 from gk.errors import GkError, NoSuchQueueItem, Overloaded, SendingLimit
-from gk.store import claims, entries
+from gk.store import claims, delivery, entries
 from gk.store.queued import Chosen, Claim, Outcome, QueuedRecipient, Report
 from gk.store.spool import SpoolFile
 from gk.store.values import Arrival, Fact, Queued, Recipient
@@ -72,7 +72,7 @@ class Outgoing:
                 if isinstance(refused.content, SpoolFile):
                     refused.content.discard()
             raise
-        now, keywords, sending = time.time(), self._store.limits.keywords, self._store.sending
+        now, limits, sending = time.time(), self._store.limits, self._store.sending
         counted = account if origin != DSN else None
         hashes = [] if counted is None else [sending.hash(counted, r.address) for r in recipients]
 
@@ -80,7 +80,7 @@ class Outgoing:
             if hashes and counted is not None:
                 sending.count(db, counted, hashes, now)
             for kept, mailboxes in local:
-                entries.deliver(db, facts, kept, mailboxes, int(now), keywords)
+                delivery.deliver(db, facts, kept, mailboxes, int(now), limits.keywords, limits.mailboxes)
             if not recipients:
                 return 0
             message = entries.add_message(db, arrival)
@@ -160,7 +160,7 @@ class Outgoing:
 
         The `unwanted` go on the suppression list of their account.
         """
-        keywords = self._store.limits.keywords
+        limits = self._store.limits
 
         def work(db: sqlite3.Connection, facts: list[Fact]) -> int | None:
             db.executemany(
@@ -174,7 +174,9 @@ class Outgoing:
                 [(queue_id, o.no, now, domain, o.status, o.reply, o.remote, o.tls) for o in outcomes],
             )
             for report in reports:
-                entries.deliver(db, facts, report.arrival, report.recipients, int(now), keywords)
+                delivery.deliver(
+                    db, facts, report.arrival, report.recipients, int(now), limits.keywords, limits.mailboxes
+                )
             for account, address, reason in unwanted:
                 self._store.sending.note(db, account, address, reason)
             if db.execute(

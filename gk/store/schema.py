@@ -180,7 +180,19 @@ def m005_sending(db: sqlite3.Connection) -> None:
     db.executemany("INSERT INTO meta (name, value) VALUES (?, ?)", parts)
 
 
+_VERDICTS = """
+CREATE TABLE verdict (  -- why a message is where it is: JSON, compressed
+    message INTEGER PRIMARY KEY, content BLOB NOT NULL
+);
+"""
+
+
+def m006_verdicts(db: sqlite3.Connection) -> None:
+    """The verdict on each message that came from elsewhere, with its evidence."""
+    _apply(db, _VERDICTS)
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
-    m001_first, m002_imap, m003_tls, m004_outgoing, m005_sending,
+    m001_first, m002_imap, m003_tls, m004_outgoing, m005_sending, m006_verdicts,
 ]  # fmt: skip
 VERSION = len(MIGRATIONS)

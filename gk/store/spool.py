@@ -13,6 +13,8 @@ from gk import durable
 from gk.errors import DiskFull, ReadOnly, Unavailable
 from gk.store import crash
 
+COPIED = 1 << 20  # octets copied at once
+
 
 class SpoolFile:
     """One file in spool/; unknown to everybody until a row names it."""
@@ -60,6 +62,24 @@ class SpoolFile:
             self.discard()  # never a second sync of the same file: its dirty pages may be lost already
             raise self._translate(error) from None
         self._close()
+
+    async def with_top(self, top: bytes, skip: int) -> "SpoolFile":
+        """The same message in a new file, `top` in place of its first `skip` octets; this one is thrown away.
+
+        Raises DiskFull or Unavailable, and both are gone then.
+        """
+        other = SpoolFile(self.path.parent, self._failed)
+        try:
+            await asyncio.to_thread(self._copy, other, top, skip)
+        finally:
+            self.discard()
+        return other
+
+    def _copy(self, other: "SpoolFile", top: bytes, skip: int) -> None:
+        other._write(top)
+        with self.map() as content:
+            for at in range(skip, len(content), COPIED):
+                other._write(content[at : at + COPIED])
 
     def map(self) -> mmap.mmap:
         """The content, mapped for the scanner."""

@@ -91,16 +91,21 @@ class Arrival:
     crc: int  # CRC-32 of the content, checked whenever it is read back
     parsed: "Parsed"
     content: "bytes | SpoolFile"
+    verdict: bytes | None = None  # as `verdicts.packed` makes it
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One mailbox a message is delivered to; `address` is the envelope recipient."""
+    """One mailbox a message is delivered to; `address` is the envelope recipient.
+
+    `use` names a special use (RFC 6154) whose mailbox the account has, or gets, instead of `mailbox`.
+    """
 
     account: int
     mailbox: int
     address: str
     flags: Flags = Flags()
+    use: str = ""
 
 
 # What a committed unit of work changed; snapshots apply it, the bus hears of it.

@@ -8,7 +8,7 @@ import pytest
 from gk.accounts.aliases import Directory
 from gk.bus import Bus
 from gk.config import Config, Limits
-from gk.inbound.accept import Accept, Incoming, Looping
+from gk.inbound.accept import Accept, Incoming, Looping, Message
 from gk.inbound.trace import Client
 from gk.message.address import Address, parse_address
 from gk.store.db import Store
@@ -36,37 +36,36 @@ def incoming(accept: Accept, *addresses: str, sender: Address | None = EVE) -> I
 
 async def test_a_single_recipient_is_named(door: tuple[Accept, Store]) -> None:
     accept, _ = door
-    head = accept.head(incoming(accept, "alice+tag@example.test"), b"Subject: x\r\n")
+    head = accept.top(incoming(accept, "alice+tag@example.test"))
     fields = head.replace(b"\r\n\t", b" ").split(b"\r\n")
     assert fields[0] == b"Return-Path: <eve@example.org>"
     assert fields[1] == b"Delivered-To: alice+tag@example.test"
     assert b" for <alice+tag@example.test>;" in fields[2]
-    assert fields[3:] == [b"Subject: x", b""]
+    assert fields[3:] == [b""]
 
 
 async def test_with_several_recipients_nobody_is_named(door: tuple[Accept, Store]) -> None:
     accept, _ = door
-    head = accept.head(incoming(accept, "alice@example.test", "bob@example.test", sender=None), b"")
+    head = accept.top(incoming(accept, "alice@example.test", "bob@example.test", sender=None))
     assert b"alice" not in head
     assert b"bob" not in head
     assert b"Return-Path: <>" in head
-    alias = accept.head(incoming(accept, "sales@example.test"), b"")
+    alias = accept.top(incoming(accept, "sales@example.test"))
     assert b"for <sales@example.test>" in alias
     assert b"Delivered-To" not in alias
 
 
 async def test_a_looping_message_is_refused(door: tuple[Accept, Store]) -> None:
     accept, _ = door
-    envelope = incoming(accept, "alice@example.test")
-    accept.head(envelope, b"Received: x\r\n" * 50)
+    assert accept.cleaned(b"Received: x\r\n" * 50)
     with pytest.raises(Looping):
-        accept.head(envelope, b"Received: x\r\n" * 51)
+        accept.cleaned(b"Received: x\r\n" * 51)
 
 
 async def test_one_message_is_stored_once_for_all_its_mailboxes(door: tuple[Accept, Store]) -> None:
     accept, store = door
     envelope = incoming(accept, "alice@example.test", "alice+x@example.test", "sales@example.test")
-    await accept.deliver(envelope, b"Subject: x\r\n\r\nbody\r\n")
+    await accept.deliver(envelope, Message(b"Subject: x\r\n\r\nbody\r\n"))
     rows = store.reader.execute("SELECT m.id, e.mailbox FROM entry e JOIN message m ON m.id = e.message").fetchall()
     assert len(rows) == 2
     assert len({message for message, _ in rows}) == 1

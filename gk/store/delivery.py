@@ -1,0 +1,59 @@
+"""Delivery as a unit of work: one message, entered into a mailbox of each recipient. Functions of rows."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from gk.errors import LimitReached, Refused
+from gk.store import entries, keywords, names
+from gk.store.entries import New
+from gk.store.values import SPECIAL, Arrival, Fact, Recipient
+
+
+def deliver(
+    db: sqlite3.Connection,
+    facts: list[Fact],
+    arrival: Arrival,
+    recipients: Sequence[Recipient],
+    now: int,
+    limit: int,
+    mailboxes: int,
+) -> list[tuple[int, int]]:
+    """Store the message once and enter it for every recipient; (mailbox, uid) of each.
+
+    `limit` bounds the keywords of a mailbox, `mailboxes` those of an account. A mailbox that went away meanwhile is
+    replaced by the account's INBOX.
+    """
+    message = entries.add_message(db, arrival)
+    placed = []
+    for to in recipients:
+        mailbox = to.mailbox
+        if to.use:
+            mailbox = _used(db, facts, to.account, to.use, mailboxes) or mailbox
+        if not db.execute("SELECT 1 FROM mailbox WHERE id = ? AND account = ?", (mailbox, to.account)).fetchone():
+            mailbox = entries.inbox(db, to.account)
+        thread = entries.thread_of(db, to.account, message, arrival)
+        try:
+            flags = keywords.flags_value(db, mailbox, to.flags, limit)
+        except LimitReached:
+            flags = to.flags.system  # a mailbox full of keywords still takes mail
+        named = to.address if len(recipients) > 1 else None
+        new = New(mailbox, message, flags, now, thread, arrival.size, named)
+        placed.append((mailbox, entries.add_entries(db, facts, [new])[0]))
+    return placed
+
+
+def _used(db: sqlite3.Connection, facts: list[Fact], account: int, use: str, limit: int) -> int | None:
+    """The account's mailbox of a special use (RFC 6154), made under its usual name; None where that cannot be."""
+    row = db.execute("SELECT id FROM mailbox WHERE account = ? AND special_use = ?", (account, use)).fetchone()
+    if row is not None:
+        return int(row[0])
+    name = next(name for name, its in SPECIAL if its == use)
+    row = db.execute("SELECT id FROM mailbox WHERE account = ? AND name = ?", (account, name)).fetchone()
+    if row is not None:  # somebody's own, without the use: what else would it be for
+        return int(row[0])
+    try:
+        made = names.create(db, facts, account, name, use, limit).id
+    except Refused:
+        return None
+    names.subscribe(db, facts, account, name, True)
+    return made

@@ -1,0 +1,52 @@
+"""Why a message is where it is: the verdict on it with its evidence, one row a message, gone with the message."""
+
+import json
+import sqlite3
+import zlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gk.store.db import Store
+
+LARGEST = 16 << 10  # octets of a stored verdict
+READ = 1 << 20  # octets it may unfold to
+
+
+def packed(evidence: dict[str, Any]) -> bytes:
+    """A verdict as it is stored: JSON, compressed; the last of its `findings` are left out where it is too large."""
+    findings = evidence["findings"]
+    while True:
+        content = zlib.compress(json.dumps(evidence | {"findings": findings}).encode(), 1)
+        if len(content) <= LARGEST or not findings:
+            return content
+        findings = findings[: len(findings) // 2]
+
+
+def add(db: sqlite3.Connection, message: int, content: bytes) -> None:
+    db.execute("INSERT INTO verdict (message, content) VALUES (?, ?)", (message, content))
+
+
+class Verdicts:
+    """The room of verdicts; whoever asks names the account the message is looked for in."""
+
+    def __init__(self, store: "Store") -> None:
+        self._db = store.reader
+
+    def of(self, message: int) -> dict[str, Any] | None:
+        """The verdict on a message, by its id; None where none was made, or it cannot be read."""
+        row = self._db.execute("SELECT content FROM verdict WHERE message = ?", (message,)).fetchone()
+        if row is None:
+            return None
+        try:
+            found = json.loads(zlib.decompressobj().decompress(row[0], READ))
+        except (zlib.error, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def places(self, message: int, account: int | None = None) -> list[tuple[int, int, int]]:
+        """(account, mailbox, uid) of each place where a message stands, of one account or of all."""
+        return self._db.execute(
+            "SELECT m.account, e.mailbox, e.uid FROM entry e JOIN mailbox m ON m.id = e.mailbox"
+            " WHERE e.message = ?1 AND m.account > 0 AND (?2 IS NULL OR m.account = ?2) ORDER BY e.mailbox, e.uid",
+            (message, account),
+        ).fetchall()
