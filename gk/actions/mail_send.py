@@ -18,7 +18,9 @@ async def mail_send(context: Context, input: Input) -> Result:
     """Send a message with a text, an HTML form or both, from an account or one of its aliases.
 
     The answer says whether it is queued, with its queue id, delivered on this server, or suppressed; a message that
-    is refused is an error. `bulk` is for one of many: it has one recipient, and tells how to unsubscribe.
+    is refused is an error. `bulk` is for one of many: it has one recipient, and tells how to unsubscribe. Each of
+    `attachments` is an object with name, content in base64, and type, like "application/pdf"; `keep` puts a copy into
+    the account's Sent mailbox.
     """
     account = sending(context, input.account)
     return await context.batch.one(account, drafted(input))

@@ -6,6 +6,7 @@ from typing import Any
 from gk.actions.context import Context
 from gk.actions.mail_sending import Message, drafted, sending
 from gk.actions.registry import BadArguments, action, bind
+from gk.errors import Refused
 from gk.outbound.batch import MESSAGES, Result
 from gk.outbound.draft import Draft
 
@@ -35,7 +36,7 @@ async def mail_send_batch(context: Context, input: Input) -> Output:
     for message in input.messages:
         try:
             read.append(_draft(message))
-        except BadArguments as error:
+        except Refused as error:
             read.append(str(error))
     sent = iter(await context.batch.send(account, [message for message in read if isinstance(message, Draft)]))
     return Output([next(sent) if isinstance(each, Draft) else Result("refused", reason=each) for each in read])

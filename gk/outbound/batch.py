@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 MESSAGES = 1000  # of one call
 AT_ONCE = 32  # messages of one call that are written and queued together: they share commits
-IN_LOOP = 64 << 10  # characters of a message written in the event loop; more goes to a thread
+IN_LOOP = 64 << 10  # characters and octets of a message written in the event loop; more goes to a thread
 
 Status = Literal["queued", "delivered", "refused", "suppressed"]
 
@@ -94,12 +94,12 @@ class Batch:
         out = tuple(str(recipients[key]) for key in recipients if key in listed)
         if not left:
             return Result("suppressed", reason="on the suppression list", suppressed=out)
-        if len(message.text) + len(message.html) > self._store.limits.message_bytes:
+        if message.size > self._store.limits.message_bytes:
             raise LimitReached("the message is too large")
         id_ = compose.message_id(self._hostname)
         unsubscribe = self._unsubscribe(account, sender, left[0]) if message.bulk else ""
         arguments = (message, (name or account.name or None, sender), id_, int(time.time()), unsubscribe)
-        if len(message.text) + len(message.html) > IN_LOOP:
+        if message.size > IN_LOOP:
             content = await asyncio.to_thread(drafts.write, *arguments)
         else:
             content = drafts.write(*arguments)
@@ -107,8 +107,9 @@ class Batch:
             raise LimitReached("the message is too large")
         try:
             queue_id = await self.submit.submit(
-                account, sender, [_To(address) for address in left], content, origin="api", bulk=message.bulk
-            )
+                account, sender, [_To(address) for address in left], content, origin="api", bulk=message.bulk,
+                keep=drafts.copy(message, content) if message.keep else None,
+            )  # fmt: skip
         except Suppressed:  # put there since
             return Result("suppressed", reason="on the suppression list", suppressed=tuple(map(str, left)))
         if queue_id == "delivered":

@@ -1,4 +1,4 @@
-"""A message as a program describes it, and the bytes it becomes (RFC 5322, RFC 2045, RFC 2046 §5.1.4).
+"""A message as a program describes it, and the bytes it becomes (RFC 5322, RFC 2045, RFC 2046 §5.1).
 
 Everything a program gives is checked where it enters a header field: what could end a line is refused, never repaired.
 """
@@ -14,6 +14,7 @@ from gk.message import compose
 from gk.message.address import Address, AddressError, parse_address
 from gk.message.compose import ComposeError
 from gk.message.date import format_date
+from gk.outbound.attachment import FILES, Attachment
 
 LINE = 998  # octets of a line without its CRLF, RFC 5322 §2.1.1
 BASE64_LINE = 57  # octets that make a line of 76, RFC 2045 §6.8
@@ -40,7 +41,7 @@ class Draft:
     """One message to be sent. Addresses are `zoe@far.test` or `Zoe <zoe@far.test>`.
 
     `sender` "" is the account's own address; a text and an HTML form become alternatives. `bulk` is one of many: it
-    goes to one recipient and says how to be spared the next.
+    goes to one recipient and says how to be spared the next. `keep`: a copy goes into the account's Sent mailbox.
     """
 
     to: Sequence[str] = ()
@@ -53,6 +54,13 @@ class Draft:
     reply_to: Sequence[str] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     bulk: bool = False
+    attachments: Sequence[Attachment] = ()
+    keep: bool = False
+
+    @property
+    def size(self) -> int:
+        """What it weighs before it is written: characters and octets."""
+        return len(self.text) + len(self.html) + sum(len(each.content) for each in self.attachments)
 
 
 def named(text: str) -> Named:
@@ -75,6 +83,15 @@ def write(draft: Draft, sender: Named, message_id: bytes, now: int, unsubscribe:
     except (ComposeError, UnicodeEncodeError) as error:
         reason = "a lone surrogate in the text" if isinstance(error, UnicodeEncodeError) else error
         raise Refused(f"the message cannot be written: {reason}") from None
+
+
+def copy(draft: Draft, content: bytes) -> bytes:
+    """What was written, as its sender keeps it: with those who got it without the others' knowledge. Raises Refused."""
+    try:
+        bcc = compose.addresses("Bcc", [named(text) for text in draft.bcc]) if draft.bcc else b""
+    except ComposeError as error:
+        raise Refused(f"the message cannot be written: {error}") from None
+    return bcc + content
 
 
 def _header(draft: Draft, sender: Named, message_id: bytes, now: int, unsubscribe: str) -> bytes:
@@ -113,17 +130,27 @@ def _added(headers: Mapping[str, str]) -> dict[str, tuple[str, str]]:
 
 def _body(draft: Draft) -> bytes:
     """The header fields of the content, an empty line, the content."""
+    if not draft.attachments:
+        return _words(draft)
+    if len(draft.attachments) > FILES:
+        raise Refused(f"at most {FILES} files can be attached")
+    return _multipart(b"mixed", [_words(draft), *(attachment.part() for attachment in draft.attachments)])
+
+
+def _words(draft: Draft) -> bytes:
     if not draft.html:
         return _part(b"plain", draft.text)
     if not draft.text:
         return _part(b"html", draft.html)
+    return _multipart(b"alternative", [_part(b"plain", draft.text), _part(b"html", draft.html)])
+
+
+def _multipart(kind: bytes, parts: Sequence[bytes]) -> bytes:
     boundary = b"=_" + token_hex(16).encode()  # nobody guesses it, so no text can hold it
-    parts = b"".join(
-        b"--" + boundary + b"\r\n" + _part(kind, text) + b"\r\n"
-        for kind, text in ((b"plain", draft.text), (b"html", draft.html))
+    head = b"Content-Type: multipart/" + kind + b'; boundary="' + boundary + b'"\r\n\r\n'
+    return b"".join(
+        [head, *(b"--" + boundary + b"\r\n" + part + b"\r\n" for part in parts), b"--" + boundary + b"--\r\n"]
     )
-    head = b'Content-Type: multipart/alternative; boundary="' + boundary + b'"\r\n\r\n'
-    return head + parts + b"--" + boundary + b"--\r\n"
 
 
 def _part(kind: bytes, text: str) -> bytes:

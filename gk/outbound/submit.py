@@ -16,7 +16,7 @@ from gk.store.db import Store
 from gk.store.queued import QueuedRecipient
 from gk.store.sending import Leaver
 from gk.store.spool import SpoolFile
-from gk.store.values import Account, Arrival, Recipient
+from gk.store.values import SEEN, Account, Arrival, Flags, Recipient
 
 HEAD = 1 << 20  # bytes in which the header of a message is looked for
 
@@ -50,13 +50,15 @@ class Submit:
         origin: str = "user",
         requiretls: bool = False,
         bulk: bool = False,
+        keep: bytes | None = None,
     ) -> str:
-        """Queue and deliver; return the queue id.
+        """Queue and deliver; return the queue id. `keep` is what goes into the account's Sent mailbox, already read.
 
-        Raises NoSuchAccount, Suppressed, SendingLimit, Overloaded, DiskFull, ReadOnly: then nothing was sent.
+        Raises NoSuchAccount, Suppressed, SendingLimit, OverQuota, Overloaded, DiskFull, ReadOnly: then nothing was
+        sent, and nothing kept.
         """
         try:
-            return await self._submit(account, sender, recipients, content, envid, ret, origin, requiretls, bulk)
+            return await self._submit(account, sender, recipients, content, envid, ret, origin, requiretls, bulk, keep)
         except GkError:
             if isinstance(content, SpoolFile):
                 content.discard()
@@ -73,6 +75,7 @@ class Submit:
         origin: str,
         requiretls: bool,
         bulk: bool,
+        keep: bytes | None,
     ) -> str:
         if self._store.sending.suppressed(account.id, (str(r.address) for r in recipients), bulk=bulk):
             raise Suppressed("a recipient is on the suppression list; «gk suppression list» shows it")
@@ -94,10 +97,14 @@ class Submit:
                 here.setdefault(target.mailbox, target)
             if recipient.notify and wanted(recipient.notify, "delivered"):
                 confirmed.append(recipient)
+        if keep is not None:
+            self._store.accounts.check_room(account.id, 1, len(keep))
         sent = await self._store.prepare(content)
         local = [(await self._for_mailboxes(sent, sender), list(here.values()))] if here else []
         if confirmed and sender is not None:
             local.append((await self._confirmation(sender, confirmed, sent, envid), self._home(account, sender)))
+        if keep is not None:
+            local.append((await self._store.prepare(keep), [self._kept(account)]))
         wanted_tls = 1 if requiretls else -1 if says_optional(sent.parsed.header) else 0
         prefix = await self._signature(sent, sender) if away and self._signer is not None else b""
         queue_id = await self._store.outgoing.add(
@@ -147,6 +154,12 @@ class Submit:
                 failures=failures, envid=envid, arrived=now, now=now, ret_full=None,
             )
         )  # fmt: skip
+
+    def _kept(self, account: Account) -> Recipient:
+        """Where what the account sent is kept; its INBOX where it has no place for that."""
+        mailboxes = self._store.mailboxes
+        box = mailboxes.with_use(account.id, "\\Sent") or mailboxes.get(account.id, "INBOX")
+        return Recipient(account.id, box.id, account.address, Flags(SEEN))
 
     def _home(self, account: Account, sender: Address) -> list[Recipient]:
         found = self._directory.resolve(sender) or []

@@ -95,6 +95,14 @@ class Mailboxes:
         ).fetchone()
         return Mailbox(*row) if row else None
 
+    def with_use(self, account: int, use: str) -> Mailbox | None:
+        """The mailbox with a special use, like \\Sent (RFC 6154)."""
+        row = self._db.execute(
+            "SELECT id, account, name, uidvalidity, special_use FROM mailbox WHERE account = ? AND special_use = ?",
+            (account, use),
+        ).fetchone()
+        return Mailbox(*row) if row else None
+
     def get(self, account: int, name: str) -> Mailbox:
         """The same; raises NoSuchMailbox."""
         mailbox = self.find(account, name)

@@ -14,7 +14,7 @@ from gk.actions.registry import BadArguments, NotAllowed
 from gk.config import Config, Limits
 from gk.control.client import call
 from gk.control.server import ControlServer
-from gk.errors import NoSuchAccount, Refused
+from gk.errors import NoSuchAccount, OverQuota, Refused
 from gk.service import supervise
 
 ALICE, BOB = "alice@example.test", "bob@example.test"
@@ -73,6 +73,16 @@ async def test_an_administrator_sends_for_the_account_that_is_named(rooms: Rooms
         {"to": ["zoe@far.test"], "subject": None}, {"to": ["zoe@far.test"], "text": "\ud800"},
         {"to": ["\ud800@far.test"]},
         {"to": []}, {"to": ["zoe@far.test"], "headers": {"Bcc": "yan@far.test"}},
+        {"to": ["zoe@far.test"], "attachments": ["x"]}, {"to": ["zoe@far.test"], "attachments": [{"name": "x"}]},
+        {"to": ["zoe@far.test"], "attachments": [{"name": "x", "content": 5}]},
+        {"to": ["zoe@far.test"], "attachments": [{"name": "x", "content": "no base64"}]},
+        {"to": ["zoe@far.test"], "attachments": [{"name": "x", "content": "YQ==\nYQ=="}]},
+        {"to": ["zoe@far.test"], "attachments": [{"name": "x", "content": "é"}]},
+        {"to": ["zoe@far.test"], "attachments": [{"name": "../x", "content": ""}]},
+        {"to": ["zoe@far.test"], "attachments": [{"name": "\ud800", "content": ""}]},
+        {"to": ["zoe@far.test"], "attachments": [{"name": "x", "content": "", "type": "message/rfc822"}]},
+        {"to": ["zoe@far.test"], "attachments": [{"name": "x", "content": "", "size": "1"}]},
+        {"to": ["zoe@far.test"], "attachments": [{"name": "x", "content": ""}] * 101},
     ],
 )  # fmt: skip
 async def test_arguments_that_make_no_message_are_refused(rooms: Rooms, arguments: dict[str, Any]) -> None:
@@ -128,3 +138,37 @@ async def test_the_suppression_list_is_read_in_pages_and_changed(rooms: Rooms) -
     ):
         with pytest.raises(Refused):
             await as_admin(rooms, action, **arguments)
+
+
+async def test_what_is_sent_is_kept_read_in_sent_in_the_same_commit(rooms: Rooms) -> None:
+    account, boxes = rooms.store.accounts.get(ALICE), rooms.store.mailboxes
+    sent = boxes.get(account.id, "Sent")
+    file = {"name": "été.txt", "content": "YQ==", "type": "text/plain"}
+    message = {"to": ["zoe@far.test"], "bcc": ["yan@far.test"], "subject": "kept", "attachments": [file], "keep": True}
+    assert (await as_user(rooms, ALICE, "mail_send", **message))["status"] == "queued"
+    status = boxes.status(sent)
+    assert (status.messages, status.unseen) == (1, 0)
+    done = await as_user(rooms, ALICE, "mail_send_batch", messages=[message, message | {"keep": False}])
+    assert [r["status"] for r in done["results"]] == ["queued", "queued"]
+    assert boxes.status(sent).messages == 2
+    assert (await as_user(rooms, ALICE, "mail_send", to=[BOB], keep=True))["status"] == "delivered"
+    assert boxes.status(sent).messages == 3 and boxes.status(boxes.get(account.id, "INBOX")).messages == 0
+
+
+async def test_what_finds_no_room_in_sent_is_not_sent(rooms: Rooms) -> None:
+    account = rooms.store.accounts.get(ALICE)
+    await rooms.store.accounts.set_quota(account.id, 100)
+    with pytest.raises(OverQuota):
+        await as_user(rooms, ALICE, "mail_send", to=["zoe@far.test"], keep=True)
+    done = await as_user(rooms, ALICE, "mail_send_batch", messages=[{"to": ["zoe@far.test"], "keep": True}])
+    assert done["results"][0]["reason"] == "the account is full"
+    assert rooms.store.outgoing.list() == []
+    assert (await as_user(rooms, ALICE, "mail_send", to=["zoe@far.test"]))["status"] == "queued"
+
+
+async def test_without_a_mailbox_for_it_the_copy_is_in_the_inbox(rooms: Rooms) -> None:
+    account, boxes = rooms.store.accounts.get(ALICE), rooms.store.mailboxes
+    await boxes.delete(account.id, "Sent")
+    assert (await as_user(rooms, ALICE, "mail_send", to=["zoe@far.test"], keep=True))["status"] == "queued"
+    assert boxes.status(boxes.get(account.id, "INBOX")).unseen == 0
+    assert boxes.status(boxes.get(account.id, "INBOX")).messages == 1

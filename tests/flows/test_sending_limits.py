@@ -1,6 +1,7 @@
 """Who sends too much is stopped, who refuses or unsubscribes is spared, and programs hear of each message."""
 
 import asyncio
+import base64
 import email
 import re
 import smtplib
@@ -84,6 +85,23 @@ async def test_a_batch_arrives_each_message_at_its_recipients(gk: House) -> None
     assert message.get_content_type() == "multipart/alternative"
     (bobs,) = await gk.inbox(BOB)
     assert b"Subject: here\r\n" in bobs
+
+
+async def test_a_batch_takes_files_along_and_keeps_a_copy(gk: House) -> None:
+    far = await gk.stranger("far.test")
+    file = {"name": "Été.pdf", "content": base64.b64encode(b"%PDF" * 9000).decode(), "type": "application/pdf"}
+    (result,) = await send(
+        gk, {"to": ["zoe@far.test"], "bcc": ["yan@far.test"], "text": "See.", "attachments": [file], "keep": True}
+    )
+    received = email.message_from_bytes((await far.message()).content)
+    _, attached = received.get_payload()
+    assert attached.get_filename() == "Été.pdf" and attached.get_payload(decode=True) == b"%PDF" * 9000
+    (kept,) = await gk.inbox(mailbox="Sent")
+    copy = email.message_from_bytes(kept)
+    assert copy["Message-ID"] == result["message_id"] == received["Message-ID"]
+    assert (copy["Bcc"], received["Bcc"]) == ("yan@far.test", None)
+    with pytest.raises(Refused, match="longer than"):
+        await send(gk, {"to": ["zoe@far.test"], "attachments": [file | {"content": "YWFh" * 300_000}]})
 
 
 async def test_who_has_no_such_address_gets_no_more_bulk_mail(gk: House) -> None:
