@@ -1,6 +1,6 @@
 """Delivery status notifications (RFC 3461, RFC 3464, RFC 6522, RFC 6533): what the sender reads when mail is stuck.
 
-The words are plain, in English and then in French; text of remote servers is reduced to printable ASCII and bounded,
+The words are plain, in English and in French; text of remote servers is reduced to printable ASCII and bounded,
 and no report is larger than 256 KiB.
 """
 
@@ -13,6 +13,7 @@ from typing import Literal
 from gk.message.address import Address, AddressError, parse_address
 from gk.message.compose import ComposeError, addresses, clean, field, message_id
 from gk.message.date import format_date
+from gk.message.dsn_words import Language, languages
 from gk.message.fields import read_fields
 from gk.message.thread import message_ids
 
@@ -46,26 +47,6 @@ class Failure:
     diagnostic: str
 
 
-_SUBJECTS: dict[str, str] = {
-    "failed": "Your message could not be delivered",
-    "delayed": "Your message is delayed",
-    "delivered": "Your message was delivered",
-    "relayed": "Your message was passed on",
-}
-_ENGLISH: dict[str, str] = {
-    "failed": "Your message could not be delivered to:",
-    "delayed": "Your message has not been delivered yet. The server goes on trying; you need not send it again. "
-    "Waiting for:",
-    "delivered": "Your message was delivered to:",
-    "relayed": "Your message was passed on to a server that sends no confirmation, for:",
-}
-_FRENCH: dict[str, str] = {
-    "failed": "Votre message n'a pas pu être remis à :",
-    "delayed": "Votre message n'a pas encore été remis. Le serveur continue d'essayer ; inutile de le renvoyer. "
-    "En attente pour :",
-    "delivered": "Votre message a été remis à :",
-    "relayed": "Votre message a été transmis à un serveur qui n'envoie pas de confirmation, pour :",
-}
 _ORDER: tuple[Action, ...] = ("failed", "delayed", "delivered", "relayed")
 
 
@@ -93,14 +74,15 @@ def report(
         raise ComposeError("a report without recipients")
     boundary = f"=_dsn_{token_hex(16)}"
     worst = next(action for action in _ORDER if any(item.action == action for item in failures))
-    human = b2a_qp(_human(hostname, failures).encode().replace(b"\n", b"\r\n"))
+    spoken = languages(original_headers)
+    human = b2a_qp(_human(spoken, hostname, failures).encode().replace(b"\n", b"\r\n"))
     status = _status(hostname, failures, envid, arrived)
     head = b"".join(
         (
             b"Date: " + format_date(now) + b"\r\n",
             addresses("From", [("Mail Delivery System", Address("mailer-daemon", hostname))], utf8=True),
             _to(to),
-            field("Subject", _SUBJECTS[worst]),
+            field("Subject", spoken[0].subjects[worst]),
             _in_reply_to(original_headers),
             b"Message-ID: " + message_id(hostname) + b"\r\n",
             b"Auto-Submitted: auto-replied\r\n",  # RFC 3834 section 5
@@ -139,34 +121,40 @@ def _in_reply_to(headers: bytes) -> bytes:
     return b"In-Reply-To: %b\r\nReferences: %b\r\n" % (found[0], found[0])
 
 
-def _human(hostname: str, failures: list[Failure]) -> str:
-    languages = (
-        (_ENGLISH, f"This is the mail server at {hostname}.", "The other server said:", "and {} more"),
-        (_FRENCH, f"Ceci est le serveur de messagerie {hostname}.", "L'autre serveur a dit :", "et {} de plus"),
-    )
+def _human(spoken: tuple[Language, ...], hostname: str, failures: list[Failure]) -> str:
     texts: list[str] = []
-    for heading, opening, said, more in languages:
-        lines = [opening, ""]
+    for language in spoken:
+        lines = [language.opening.format(hostname), ""]
         for action in _ORDER:
             chosen = [item for item in failures if item.action == action]
             if not chosen:
                 continue
-            lines += [heading[action], ""]
+            lines += [language.headings[action], ""]
             size = 0
             for index, item in enumerate(chosen):
                 entry = [f"  {clean(item.recipient)[:320]}"]
-                diagnostic = printable(item.diagnostic)
-                if diagnostic and action in ("failed", "delayed"):
-                    where = f" ({printable(item.remote, 255)})" if item.remote else ""
-                    entry.append(f"    {said} {diagnostic}{where}")
+                if action in ("failed", "delayed"):
+                    entry += _why(language, item)
                 size += sum(len(b2a_qp(line.encode())) for line in entry)
                 if size > TOLD:
-                    lines.append("  " + more.format(len(chosen) - index))
+                    lines.append("  " + language.more.format(len(chosen) - index))
                     break
                 lines += entry
             lines.append("")
         texts.append("\n".join(lines))
     return "\n---\n\n".join(texts)
+
+
+def _why(language: Language, item: Failure) -> list[str]:
+    """The reason in plain words, and word for word what a server said, or what this one found."""
+    reason = language.reason(item.status)
+    diagnostic = printable(item.diagnostic)
+    lines = [f"    {reason}"] if reason else []
+    if diagnostic:
+        theirs = item.remote and diagnostic[:3].isdigit()  # a reply begins with its code
+        where = f" ({printable(item.remote, 255)})" if item.remote else ""
+        lines.append(f"    {language.said} {diagnostic}{where}" if theirs else f"    {diagnostic}{where}")
+    return lines
 
 
 def _status(hostname: str, failures: list[Failure], envid: str | None, arrived: int) -> bytes:

@@ -9,6 +9,7 @@ import pytest
 from gk.message.compose import ComposeError
 from gk.message.date import parse_date
 from gk.message.dsn import Failure, report
+from gk.message.dsn_words import ENGLISH, FRENCH
 from gk.message.scan import scan
 from gk.message.text import decode_words
 
@@ -94,6 +95,62 @@ def test_the_words_are_english_and_then_french() -> None:
     assert text.index("could not be delivered") < text.index("n'a pas pu être remis")
     assert text.count("bob@example.com") == 2
     assert "550 5.1.1 No such user" in text
+
+
+def words(**changes: Any) -> str:
+    _, (human, _, _) = read(make(**changes))
+    payload = human.get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    return payload.decode()
+
+
+@pytest.mark.parametrize(
+    ("said", "french"),
+    [
+        (b"Content-Language: fr\r\n", True), (b"content-language: FR-ca, en\r\n", True),
+        (b"Content-Language:\r\n fr\r\n", True), (b"Content-Language: en, fr\r\n", False),
+        (b"Content-Language: fry\r\n", False), (b"Content-Language: \r\n", False), (b"", False),
+        (b"Content-Language: " + b"," * 100_000 + b"fr\r\n", False), (b"Subject: fr\r\n", False),
+    ],
+)  # fmt: skip
+def test_a_message_in_french_is_reported_on_in_french_first(said: bytes, french: bool) -> None:
+    message, _ = read(make(original_headers=said + HEADERS))
+    text = words(original_headers=said + HEADERS)
+    assert (text.index("n'a pas pu") < text.index("could not")) is french
+    assert ("remis" in decode_words(message["Subject"].encode())) is french
+
+
+@pytest.mark.parametrize(
+    ("status", "english", "french"),
+    [
+        ("5.1.1", "There is no such address", "Cette adresse n'existe pas"),
+        ("5.2.2", "is full", "est pleine"),
+        ("5.1.10", "takes no mail at all", "ne reçoit aucun courrier"),
+        ("5.7.999", "against its rules", "contraire à ses règles"),
+        ("5.4.7", "in all the time", "Pendant tout le temps"),
+        ("5.1.99", "wrong with this address", "pose problème"),
+    ],
+)
+def test_the_reason_is_in_plain_words_above_what_the_server_said(status: str, english: str, french: str) -> None:
+    text = words(failures=[Failure("bob@example.com", None, "failed", status, "mx.example.com", "550 go away")])
+    assert text.index(english) < text.index("The other server said: 550 go away (mx.example.com)")
+    assert text.index(french) < text.index("L'autre serveur a dit : 550 go away (mx.example.com)")
+
+
+@pytest.mark.parametrize("status", ["5.0.0", "", "x", "5", "5.9.9", "5..1", "5.1.1.1"])
+def test_without_a_known_code_there_is_no_reason_but_what_was_said(status: str) -> None:
+    text = words(failures=[Failure("bob@example.com", None, "failed", status, "mx.example.com", "550 go away")])
+    assert "550 go away" in text
+
+
+def test_what_no_server_said_is_not_put_into_its_mouth() -> None:
+    text = words(failures=[Failure("bob@example.com", None, "delayed", "4.4.1", "mx.example.com", "no connection")])
+    assert "said" not in text and "could not be reached.\r\n    no connection (mx.example.com)" in text
+
+
+def test_both_languages_have_a_reason_for_the_same_codes() -> None:
+    assert ENGLISH.reasons.keys() == FRENCH.reasons.keys()
+    assert ENGLISH.subjects.keys() == ENGLISH.headings.keys() == FRENCH.subjects.keys() == FRENCH.headings.keys()
 
 
 @pytest.mark.parametrize(
