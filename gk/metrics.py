@@ -8,6 +8,9 @@ REGISTRY = CollectorRegistry()
 
 _FAST = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 
+_SLOW = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0)
+_LONG = (0.1, 1.0, 5.0, 30.0, 120.0, 600.0, 3600.0, 14_400.0, 86_400.0, 259_200.0, 432_000.0)
+
 loop_lag = Histogram("gk_loop_lag_seconds", "How late the event loop wakes a timer", buckets=_FAST, registry=REGISTRY)
 loop_lag_worst = Gauge("gk_loop_lag_worst_seconds", "The worst lag since the start", registry=REGISTRY)
 backlog = Gauge("gk_backlog", "Messages committed but not yet at rest", ["kind"], registry=REGISTRY)
@@ -22,7 +25,19 @@ queued = Gauge("gk_queue_messages", "Messages in the outgoing queue", registry=R
 tls_sessions = Counter(
     "gk_tls_sessions_total", "Outgoing sessions by TLS policy and result", ["policy", "result"], registry=REGISTRY
 )
-attempts = Counter("gk_delivery_attempts_total", "Outgoing attempts by outcome", ["outcome"], registry=REGISTRY)
+# Outgoing mail. Outcomes: sent, deferred, failed. Destinations: mx (a domain's own servers), route (a server of the
+# configuration), local (a mailbox here, in the commit that takes the message).
+attempts = Counter(
+    "gk_delivery_attempts_total", "Attempts for a recipient", ["destination", "outcome"], registry=REGISTRY
+)
+attempt_seconds = Histogram(
+    "gk_delivery_attempt_seconds", "Time of one attempt for a message at a domain", ["destination", "outcome"],
+    buckets=_SLOW, registry=REGISTRY,
+)  # fmt: skip
+queue_seconds = Histogram(
+    "gk_queue_seconds", "From acceptance to the last word about a recipient", ["destination", "outcome"],
+    buckets=_LONG, registry=REGISTRY,
+)  # fmt: skip
 
 
 def exposition() -> bytes:

@@ -265,7 +265,7 @@ async def test_the_loop_watch_sees_a_loop_that_was_held_up() -> None:
 
 
 def test_the_metrics_are_in_the_format_of_prometheus() -> None:
-    metrics.attempts.labels("sent").inc()
+    metrics.attempts.labels("mx", "sent").inc()
     text = metrics.exposition().decode()
     assert "# TYPE gk_delivery_attempts_total counter" in text
-    assert 'gk_delivery_attempts_total{outcome="sent"}' in text
+    assert 'gk_delivery_attempts_total{destination="mx",outcome="sent"}' in text

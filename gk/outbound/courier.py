@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Literal
 
 from gk.config import Outbound
 from gk.errors import Unavailable
@@ -40,6 +41,10 @@ class Courier:
         self._relays, self._sources = relays or Relays({}), sources or Sources({})
         self._gates = Gates(config.per_address)
         self._links = Links()
+
+    def destination(self, domain: str) -> Literal["mx", "route"]:
+        """What kind of way mail to a domain takes, as the metrics call it."""
+        return "mx" if self._relays.to(domain) is None else "route"
 
     async def deliver(self, claim: Claim, letter: Letter) -> list[Answer]:
         """An answer for every recipient of the claim. Raises Removed and Unavailable as `letter` does."""

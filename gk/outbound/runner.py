@@ -38,6 +38,7 @@ GATHER = 0.02  # seconds places that became free wait for more of them: a look c
 FAULT = 5.0  # seconds before the store is asked again after it could not
 SILENT = 10  # attempts in a row that a domain may leave unanswered
 REMEMBERED = 10_000  # domains of which that is known
+_KINDS = {SENT: "sent", PENDING: "deferred"}  # the others failed
 GRACE = 4.0  # seconds deliveries under way have to end when the server stops
 
 
@@ -206,15 +207,25 @@ class Runner:
         unwanted = bounce.unwanted(claim, answers)
         await self._store.outgoing.record(claim.queue_id, claim.domain, outcomes, reports, now, unwanted)
         await self._judge(claim.domain, answers, now)
+        self._count(claim.domain, outcomes, age, monotonic - began[1])
         for outcome in outcomes:
-            kind = {SENT: "sent", PENDING: "deferred"}.get(outcome.status, "failed")
-            metrics.attempts.labels(kind).inc()
-            self._bus.publish(DeliveryAttempted(claim.queue_id, outcome.no, kind))
+            self._bus.publish(DeliveryAttempted(claim.queue_id, outcome.no, _KINDS.get(outcome.status, "failed")))
         log.info(
             "event=delivery_attempted queue=%d host=%s outcomes=%s codes=%s",
             claim.queue_id, answers[0].remote, ",".join(o.status for o in outcomes),
             ",".join(str(a.code) for a in answers),
         )  # fmt: skip
+
+    def _count(self, domain: str, outcomes: Sequence[Outcome], age: float, took: float) -> None:
+        """For the metrics; `age` of the message and the time this attempt took in seconds."""
+        to = self._courier.destination(domain)
+        kinds = [_KINDS.get(outcome.status, "failed") for outcome in outcomes]
+        for kind in kinds:
+            metrics.attempts.labels(to, kind).inc()
+            if kind != "deferred":
+                metrics.queue_seconds.labels(to, kind).observe(max(0.0, age))
+        for kind in dict.fromkeys(kinds):
+            metrics.attempt_seconds.labels(to, kind).observe(took)
 
     async def _judge(self, domain: str, answers: Sequence[Answer], now: float) -> None:
         """Leave a domain alone for a while when nobody there answers: its crowd must not be tried one by one."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
+from gk import metrics
 from gk.accounts.aliases import Directory
 from gk.errors import GkError, NoSuchAccount, Suppressed
 from gk.mailauth.signing import Signer
@@ -111,6 +112,8 @@ class Submit:
             sent, str(sender or ""), away, account=account.id, origin=origin, envid=envid, ret=ret, prefix=prefix,
             requiretls=wanted_tls, bulk=bulk, local=local,
         )  # fmt: skip
+        if here:
+            metrics.attempts.labels("local", "sent").inc(len(here))
         return str(queue_id) if queue_id else "delivered"
 
     def _leaver(self, address: Address) -> Leaver | None:

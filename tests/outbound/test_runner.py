@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from gk import metrics
 from gk.accounts.aliases import Directory
 from gk.bus import Subscription
 from gk.events import DeliveryAttempted
 from gk.outbound import runner as runner_module
 from gk.outbound.answer import Patience
+from gk.outbound.relay import Relay, Relays
 from gk.outbound.runner import Runner
 from gk.outbound.transport import Transport
 from gk.service import supervise
@@ -355,3 +357,41 @@ async def test_a_held_message_is_not_in_the_way(office: Office) -> None:
     await outgoing.hold(first, False)
     ((claim,), _) = await outgoing.claim(time.time() + 1, 10, {}, 20)
     assert claim.queue_id == first
+
+
+def counted(name: str, **labels: str) -> float:
+    return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+async def test_attempts_are_counted_by_outcome_and_by_the_way_they_took(office: Office) -> None:
+    relay = Relay("127.0.0.3", office.post.port, "none", None)
+    office.post.courier._relays = Relays({"near.test": relay})
+    await office.post.stranger({"RCPT": [b"451 4.3.0 later\r\n", b"550 5.1.1 who?\r\n", b"250 ok\r\n"]})
+    await office.post.mx("127.0.0.3")
+    seen = [("mx", "deferred"), ("mx", "failed"), ("mx", "sent"), ("route", "sent")]
+
+    def totals() -> list[list[float]]:
+        return [
+            [
+                counted("gk_delivery_attempts_total", destination=to, outcome=outcome),
+                counted("gk_delivery_attempt_seconds_count", destination=to, outcome=outcome),
+                counted("gk_queue_seconds_count", destination=to, outcome=outcome),
+            ]
+            for to, outcome in seen
+        ]
+
+    before = totals()
+    await office.queue("a@far.test", "b@far.test", "c@far.test", "d@far.test", "yves@near.test")
+    async with supervise(office.runner()):
+        outcomes = [await office.outcome() for _ in range(5)]
+    assert sorted(outcomes) == ["deferred", "failed", "sent", "sent", "sent"]
+    grown = [[now - then for now, then in zip(*pair, strict=True)] for pair in zip(totals(), before, strict=True)]
+    assert grown == [[1, 1, 0], [1, 1, 1], [2, 1, 2], [1, 1, 1]]
+
+
+def test_the_labels_of_outgoing_mail_are_few() -> None:
+    for metric in (metrics.attempts, metrics.attempt_seconds, metrics.queue_seconds):
+        for family in metric.collect():
+            for sample in family.samples:
+                assert sample.labels["destination"] in ("mx", "route", "local")
+                assert sample.labels["outcome"] in ("sent", "deferred", "failed")

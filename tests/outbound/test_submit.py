@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gk import metrics
 from gk.accounts.aliases import Directory
 from gk.errors import NoSuchAccount, Overloaded
 from gk.message.address import Address, parse_address
@@ -58,8 +59,10 @@ def spooled(store: Store) -> list[Path]:
 
 @pytest.mark.parametrize("content", [CONTENT, LARGE])
 async def test_here_and_away_in_one_commit(store: Store, door: Submit, alice: Account, content: bytes) -> None:
-    sender = parse_address("alice@example.test")
+    sender, local = parse_address("alice@example.test"), metrics.attempts.labels("local", "sent")
+    before = local._value.get()
     queue_id = await door.submit(alice, sender, to("zoe@far.test", "bob@example.test", "all@example.test"), content)
+    assert local._value.get() - before == 2
     (item,) = store.outgoing.list()
     assert queue_id == str(item["id"]) and [r["address"] for r in item["recipients"]] == ["zoe@far.test"]
     assert await inbox(store, "bob@example.test") == [b"Return-Path: <alice@example.test>\r\n" + content]
