@@ -1,0 +1,27 @@
+"""The commands and tests, a file to an extension; `EXTENSIONS` are the names `require` knows."""
+
+EXTENSIONS = (
+    "body",
+    "comparator-i;ascii-casemap",
+    "comparator-i;ascii-numeric",
+    "comparator-i;octet",
+    "copy",
+    "date",
+    "duplicate",
+    "editheader",
+    "encoded-character",
+    "envelope",
+    "environment",
+    "ereject",
+    "fileinto",
+    "imap4flags",
+    "index",
+    "mailbox",
+    "reject",
+    "relational",
+    "special-use",
+    "subaddress",
+    "vacation",
+    "vacation-seconds",
+    "variables",
+)
