@@ -1,9 +1,11 @@
-"""Where an address leads: accounts, the aliases of the configuration, "+tag" and "@domain" (RFC 5233, RFC 2142).
+"""Where an address leads: accounts, aliases of the configuration, "+tag", "@domain", elsewhere (RFC 5233, RFC 2142).
 
 A local part is looked up whole: percent signs, bangs and quotes in it mean nothing here, so nothing is relayed by them.
 """
 
+from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from gk.message.address import Address, AddressError, parse_address
 from gk.store.accounts import Accounts
@@ -14,6 +16,14 @@ TARGETS = 1000  # accounts and aliases visited for one address: aliases may lead
 REMEMBERED = 10_000  # addresses looked up lately
 ALWAYS = ("postmaster", "abuse")  # answered by somebody in every domain, RFC 5321 §4.5.1 and RFC 2142 §4
 TAG = "+"
+
+
+@dataclass(frozen=True, slots=True)
+class Leads:
+    """What is behind an address of ours: ids of accounts, and addresses of other servers."""
+
+    accounts: tuple[int, ...]
+    away: tuple[str, ...]
 
 
 class Directory:
@@ -28,7 +38,7 @@ class Directory:
     ) -> None:
         self._accounts, self._mailboxes = accounts, mailboxes
         self._inboxes: dict[int, int] = {}  # an INBOX is made and removed with its account, whose id is not reused
-        self._found: dict[str, list[int]] = {}  # as long as no account comes or goes
+        self._found: dict[str, Leads] = {}  # as long as no account comes or goes
         self._version = accounts.version
         self.configure(domains, aliases)
 
@@ -42,7 +52,7 @@ class Directory:
         self._found = {}
         self._first = _domain(domains[0]) if domains else ""
         self._domains = frozenset(_domain(domain) for domain in domains)
-        self._aliases = {_key(alias): tuple(_key(target) for target in targets) for alias, targets in aliases.items()}
+        self._aliases = {_key(alias): tuple(map(self._target, targets)) for alias, targets in aliases.items()}
 
     def resolve(self, address: Address) -> list[Recipient] | None:
         """The mailboxes mail for `address` goes to; none for an unknown user, None where the domain is not ours."""
@@ -51,7 +61,12 @@ class Directory:
         if key.rpartition("@")[2] not in self._domains:
             return None
         text = str(address)
-        return [Recipient(account, self._inbox(account), text) for account in self._lookup(key)]
+        return [Recipient(account, self._inbox(account), text) for account in self._lookup(key).accounts]
+
+    def away(self, address: Address) -> tuple[str, ...]:
+        """The addresses of other servers mail for `address` is forwarded to; none for what is not ours."""
+        key = self.complete(address).key
+        return self._lookup(key).away if key.rpartition("@")[2] in self._domains else ()
 
     def complete(self, address: Address) -> Address:
         """The address with its domain: bare Postmaster is the one of the first domain (RFC 5321 §4.1.1.3)."""
@@ -62,7 +77,7 @@ class Directory:
         found = self.resolve(address)
         return bool(found) and all(recipient.account == account.id for recipient in found or ())
 
-    def _lookup(self, key: str) -> list[int]:
+    def _lookup(self, key: str) -> Leads:
         if self._version != self._accounts.version or len(self._found) > REMEMBERED:
             self._found, self._version = {}, self._accounts.version
         found = self._found.get(key)
@@ -70,26 +85,32 @@ class Directory:
             found = self._found[key] = self._expand(key)
         return found
 
-    def _expand(self, key: str) -> list[int]:
-        """The ids of the accounts behind an address of ours, each once."""
+    def _expand(self, key: str) -> Leads:
+        """What is behind an address of ours, each once."""
         found: dict[int, None] = {}
+        away: dict[str, None] = {}
         seen = {key}
-        waiting = [key]
+        waiting = deque([key])
         while waiting:
-            key = waiting.pop()
+            key = waiting.popleft()
+            local, _, domain = key.rpartition("@")
             targets = self._targets(key)
             if targets is None:
                 if (account := self._account(key)) is not None:
                     found[account.id] = None
+                elif domain not in self._domains:
+                    away[key] = None
                 continue
             for target in targets:
+                if target.startswith("@"):  # a whole domain that is another one
+                    target = local + target
                 if target == key or target in seen:  # «ann = [ann, bob]» keeps ann's own copy; a circle ends
                     if (account := self._accounts.by_address(target)) is not None:
                         found[account.id] = None
                 elif len(seen) < TARGETS:
                     seen.add(target)
                     waiting.append(target)
-        return list(found)
+        return Leads(tuple(found), tuple(away))
 
     def _targets(self, key: str) -> Sequence[str] | None:
         """What an alias leads to, or None when `key` is for an account to answer."""
@@ -111,6 +132,11 @@ class Directory:
             found = min(self._accounts.all(), key=lambda account: account.id, default=None)
         return found
 
+    def _target(self, text: str) -> str:
+        """The lookup form of what an alias leads to; elsewhere the case of a local part may mean something."""
+        key = _key(text)
+        return key if key.rpartition("@")[2] in self._domains else _spelled(text)
+
     def _inbox(self, account: int) -> int:
         mailbox = self._inboxes.get(account)
         if mailbox is None:
@@ -123,6 +149,13 @@ def _domain(text: str) -> str:
         return Address("postmaster", text.lower()).key.rpartition("@")[2]
     except AddressError:
         return text.lower()
+
+
+def _spelled(text: str) -> str:
+    try:
+        return str(parse_address(text))
+    except AddressError:
+        return text
 
 
 def _key(text: str) -> str:

@@ -57,8 +57,11 @@ def check(config: Config, source: str) -> None:
         if "@" not in alias:
             raise ConfigError(f'{source}: aliases."{alias}" needs an @: "info@example.org", or "@example.org" for all')
         for target in targets:
-            if target.rpartition("@")[2].lower() not in domains or "@" not in target[1:]:
-                raise ConfigError(f'{source}: aliases."{alias}" leads to "{target}", which is not in domains')
+            local, at, domain = target.rpartition("@")
+            if not at or not domain:
+                raise ConfigError(f'{source}: aliases."{alias}" leads to "{target}", which is no address')
+            if not local and (not alias.startswith("@") or domain.lower() not in domains):
+                raise ConfigError(f'{source}: aliases."{alias}": only a domain can be "{target}", and one in domains')
 
 
 def _endpoint(what: str, text: str) -> tuple[str, int]:

@@ -198,7 +198,9 @@ class Config:
     limits: Limits = key(Limits(), "")
     log: Log = key(Log(), "")
     aliases: Mapping[str, tuple[str, ...]] = key(
-        {}, 'Addresses that lead to accounts: "info@example.org" = ["ann@example.org"]; "@example.org" takes the rest.'
+        {},
+        'Addresses that lead to others, here or elsewhere: "info@example.org" = ["ann@example.org", "x@example.net"];'
+        ' "@example.org" takes the rest, and as the target of "@example.net" all that is not an account there.',
     )
     path: Path | None = field(default=None, metadata={"doc": None})  # where it was read from; not a key
 

@@ -7,18 +7,21 @@ from typing import Protocol
 
 from gk.accounts.aliases import Directory
 from gk.config import Limits
-from gk.errors import Refused
-from gk.inbound import trace
+from gk.errors import GkError, Refused
+from gk.inbound import forwarding, trace
+from gk.inbound.forwarding import Forwarding, Sealing
 from gk.inbound.trace import Client
 from gk.inbound.verdict import UNJUDGED, DeferredByVerdict, RefusedByVerdict, Verdict
-from gk.message.address import Address
+from gk.message.address import Address, parse_address
 from gk.store.db import Store
+from gk.store.queued import Forward
 from gk.store.spool import SpoolFile
 from gk.store.values import Flags, Recipient
 from gk.store.verdicts import packed
 
 JUNK, JUNK_USE = frozenset({"$Junk"}), "\\Junk"  # the keyword of RFC 8457's kin (IANA), the use of RFC 6154
-NOWHERE = 0  # the mailbox of an address at which somebody unsubscribes: nobody reads it
+NOWHERE = 0  # the mailbox of an address that is nobody's here: mail for it unsubscribes somebody, or is handed on
+HEAD = 1 << 20  # bytes in which a header section ends
 log = logging.getLogger(__name__)
 
 
@@ -35,6 +38,14 @@ class Incoming:
     sender: Address | None
     utf8: bool
     recipients: Sequence[tuple[Address, Sequence[Recipient]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a message goes for one recipient: mailboxes, with flags, and servers elsewhere."""
+
+    mailboxes: Sequence[Recipient] = ()
+    forwards: Sequence[Forward] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +71,16 @@ class Judging(Protocol):
 class Placing(Protocol):
     """Where a message goes for one recipient: rules, scripts and learning come in here."""
 
-    async def place(
-        self, recipient: Recipient, verdict: Verdict, incoming: Incoming, message: Message
-    ) -> list[Recipient]:
-        """The mailboxes, with flags, it is put in; none where it is not kept. One account only: the recipient's."""
+    async def place(self, recipient: Recipient, verdict: Verdict, incoming: Incoming, message: Message) -> Placed:
+        """Where it goes; nowhere, where it is not kept. Mailboxes of one account only: the recipient's."""
         ...
 
 
 class ByVerdict:
     """Junk goes to the account's mailbox for it, everything else where the address leads."""
 
-    async def place(
-        self, recipient: Recipient, verdict: Verdict, incoming: Incoming, message: Message
-    ) -> list[Recipient]:
-        return [as_junk(recipient)] if verdict.action == "junk" else [recipient]
+    async def place(self, recipient: Recipient, verdict: Verdict, incoming: Incoming, message: Message) -> Placed:
+        return Placed((as_junk(recipient) if verdict.action == "junk" else recipient,))
 
 
 def as_junk(recipient: Recipient) -> Recipient:
@@ -93,19 +100,26 @@ class Accept:
         limits: Limits,
         judge: Judging | None = None,
         placing: Placing | None = None,
+        sealing: Sealing | None = None,
     ) -> None:
         self._store, self.directory, self._hostname, self._limits = store, directory, hostname, limits
         self._judge, self._placing = judge, placing or ByVerdict()
+        self._forwarding = Forwarding(store, directory, sealing)
 
     def spool(self) -> SpoolFile:
         """Where a large message goes while it arrives."""
         return self._store.spool()
 
-    def recipient(self, address: Address) -> list[Recipient] | None:
-        """The mailboxes behind a recipient; none for an unknown user, None for a domain that is not ours."""
+    def recipient(self, address: Address, sender: Address | None = None) -> list[Recipient] | None:
+        """The mailboxes behind a recipient of mail from `sender`; [] for an unknown user, None for an alien domain."""
         found = self.directory.resolve(address)
-        leaver = self._store.sending.leaver(address.local) if found is not None else None
-        return [Recipient(leaver.account, NOWHERE, str(address))] if leaver else found
+        if found is None:
+            return None
+        if leaver := self._store.sending.leaver(address.local):
+            return [Recipient(leaver.account, NOWHERE, str(address))]
+        if not found and self._forwarding.leads_away(address, sender):
+            return [Recipient(NOWHERE, NOWHERE, str(address))]
+        return found
 
     def check_quota(self, recipients: Sequence[Recipient], size: int) -> None:
         """Raise OverQuota when a mailbox behind an address has no room for a message of that size."""
@@ -118,14 +132,10 @@ class Accept:
         """The trace fields that are to stand above a message, `fields` among them."""
         single = incoming.recipients[0] if len(incoming.recipients) == 1 else None
         written = trace.return_path(incoming.sender)
-        if single and len(single[1]) == 1:
+        if single and len(single[1]) == 1 and single[1][0].mailbox != NOWHERE and not self.directory.away(single[0]):
             written += trace.delivered_to(single[1][0].address)
         # RFC 8601 §4.1: results stand above the Received of the server that wrote them
-        return (
-            written
-            + fields
-            + trace.received(incoming.client, self._hostname, incoming.id, incoming.utf8, single[0] if single else None)
-        )
+        return written + fields + self._received(incoming)
 
     def cleaned(self, header: bytes) -> bytes:
         """What a message brought as its header, without what only we may write. Raise Looping."""
@@ -147,34 +157,88 @@ class Accept:
             raise (RefusedByVerdict if verdict.action == "refuse" else DeferredByVerdict)(verdict.reply)
         if verdict.fields:
             message = await self._topped(message, self.top(incoming, verdict.fields))
-        recipients = await self._recipients(incoming, verdict, message)
-        if recipients:
-            evidence = packed(verdict.evidence(message.above)) if verdict is not UNJUDGED else None
-            await self._store.deliver(await self._store.prepare(message.content, evidence), recipients)
-        elif isinstance(message.content, SpoolFile):
+        try:
+            places, forwards = await self._places(incoming, verdict, message)
+        except GkError:
+            if isinstance(message.content, SpoolFile):
+                message.content.discard()
+            raise
+        evidence = packed(verdict.evidence(message.above)) if verdict is not UNJUDGED else None
+        if forwards:
+            written = verdict.fields, self._received(incoming)
+            kept = [(await self._store.prepare(message.content, evidence), places)] if places else []
+            await self._forwarding.hand_on(incoming.sender, forwards, message.content, message.above, written, kept)
+        elif places:
+            await self._store.deliver(await self._store.prepare(message.content, evidence), places)
+        if not places and isinstance(message.content, SpoolFile):
             message.content.discard()
         log.info(
-            "event=accepted id=%s size=%d mailboxes=%d verdict=%s",
-            incoming.id, message.size, len(recipients), verdict.action,
+            "event=accepted id=%s size=%d mailboxes=%d forwards=%d verdict=%s",
+            incoming.id, message.size, len(places), len(forwards), verdict.action,
         )  # fmt: skip
 
-    async def _recipients(self, incoming: Incoming, verdict: Verdict, message: Message) -> list[Recipient]:
-        """The mailboxes of all recipients, each once: two addresses of one user are one message."""
+    async def _places(
+        self, incoming: Incoming, verdict: Verdict, message: Message
+    ) -> tuple[list[Recipient], list[Forward]]:
+        """The mailboxes of all recipients, each once: two addresses of one user are one message; and who else gets it.
+
+        Raises Looping where the message has been handed on from here before.
+        """
         targets: dict[int, Recipient] = {}
+        away: list[Forward] = []
         for address, behind in incoming.recipients:
             if leaver := self._store.sending.leaver(address.local):
                 await self._store.sending.leave(leaver, str(incoming.sender or ""))
                 continue
+            away += self._forwarding.behind(address, incoming.sender)
             for target in behind:
-                targets.setdefault(target.mailbox, target)
+                if target.mailbox != NOWHERE:
+                    targets.setdefault(target.mailbox, target)
         placed: dict[tuple[int, int, str], Recipient] = {}
         for target in targets.values():
-            for to in await self._placing.place(target, verdict, incoming, message):
+            found = await self._placing.place(target, verdict, incoming, message)
+            away += found.forwards
+            for to in found.mailboxes:
                 placed.setdefault((to.account, 0 if to.use else to.mailbox, to.use), to)
-        return list(placed.values())
+        if away:
+            away = self._handed_on(away, verdict, message, placed)
+        return list(placed.values()), away
+
+    def _handed_on(
+        self,
+        away: list[Forward],
+        verdict: Verdict,
+        message: Message,
+        placed: dict[tuple[int, int, str], Recipient],
+    ) -> list[Forward]:
+        """What of `away` is done. Junk is not spread under our name: the postmaster has it, if nobody else here has."""
+        came_back = forwarding.looped(away, _header(message))
+        if len(came_back) == len(away) and not placed:
+            raise Looping("the message was handed on from here before")
+        if verdict.action != "junk":
+            return [one for one in away if one not in came_back]
+        if not placed:
+            for to in map(as_junk, self._forwarding.postmaster(parse_address(away[0].via))):
+                placed[to.account, 0, to.use] = to
+        return []
+
+    def _received(self, incoming: Incoming) -> bytes:
+        single = incoming.recipients[0][0] if len(incoming.recipients) == 1 else None
+        return trace.received(incoming.client, self._hostname, incoming.id, incoming.utf8, single)
 
     async def _topped(self, message: Message, top: bytes) -> Message:
         """The message with another top."""
         if isinstance(message.content, SpoolFile):
             return Message(await message.content.with_top(top, message.above), len(top))
         return Message(top + message.content[message.above :], len(top))
+
+
+def _header(message: Message) -> bytes:
+    """The header section as it came, as far as it is worth looking at."""
+    if isinstance(message.content, bytes):
+        head = message.content[message.above : message.above + HEAD]
+    else:
+        with message.content.map() as mapped:
+            head = mapped[message.above : message.above + HEAD]
+    end = head.find(b"\r\n\r\n")
+    return head if end < 0 else head[: end + 2]

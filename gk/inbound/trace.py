@@ -1,6 +1,7 @@
 """Trace fields: Received, Return-Path and Delivered-To (RFC 5321 §4.4), and what of them is removed at the border."""
 
 import functools
+import itertools
 import re
 import time
 from dataclasses import dataclass
@@ -12,12 +13,14 @@ from gk.message.header import uncomment, unfold
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")  # RFC 5322 §2.2, and the blank of §4.5
 _MBOX = (b"From ", b">From ")  # a mailbox separator some programs leave above the header
 _RECEIVED = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_DELIVERED = re.compile(rb"^delivered-to[ \t]*:([^\r\n]{1,1000})", re.IGNORECASE | re.MULTILINE)
 _ALIEN = re.compile(
     rb"^(return-path|authentication-results)[ \t]*:((?:[^\r\n]++|\r\n[ \t])*+)(?:\r\n|\Z)", re.IGNORECASE | re.MULTILINE
 )
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:\[\]-]")  # would end the clause or open a comment
 _TOKEN = re.compile(rb'\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))')
 
+DELIVERED = 100  # Delivered-To fields that are looked at: a message has fewer hops
 READ = 4096  # bytes of a field that are looked at for its author; nobody honest puts more in front
 
 
@@ -82,6 +85,12 @@ def split(content: bytes) -> tuple[bytes, bytes]:
 def hops(header: bytes) -> int:
     """How many Received fields a header has."""
     return len(_RECEIVED.findall(header))
+
+
+def delivered(header: bytes) -> set[str]:
+    """The addresses in the Delivered-To fields of a header, in lower case; of so many as anybody honest has."""
+    found = itertools.islice(_DELIVERED.finditer(header), DELIVERED)
+    return {match[1].decode("utf-8", "replace").strip().strip("<>").lower() for match in found}
 
 
 def without_alien(header: bytes, hostname: str) -> bytes:

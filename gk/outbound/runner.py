@@ -11,6 +11,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gk import metrics
 from gk.accounts.aliases import Directory
@@ -27,6 +28,7 @@ from gk.outbound.bounce import Told, said, status
 from gk.outbound.courier import Courier, same
 from gk.outbound.letter import Letter, Removed
 from gk.store.db import Store
+from gk.store.forwards import is_return
 from gk.store.queued import BOUNCED, FAILED, PENDING, SENT, Claim, Outcome, Report
 
 log = logging.getLogger(__name__)
@@ -245,6 +247,8 @@ class Runner:
 
     async def _reports(self, claim: Claim, told: list[Told], letter: Letter, now: float) -> list[Report]:
         """What the sender is told, addressed to the mailboxes it leads to."""
+        if is_return(claim.sender.partition("@")[0]):
+            claim, told = self._brought_home(claim), [one for one in told if one.action == "failed"]
         asked = bounce.asked(claim, told)
         if not asked:
             return []
@@ -262,3 +266,12 @@ class Runner:
             log.warning("event=report_without_sender queue=%d", claim.queue_id)
             return []
         return [Report(await self._store.prepare(written), tuple(recipients))]
+
+    def _brought_home(self, claim: Claim) -> Claim:
+        """A message that was handed on: whoever wanted it, here, gets it back whole.
+
+        Its sender is not told, who may not have sent it at all (backscatter): it was taken, and it is not lost.
+        """
+        postmaster = f"postmaster@{claim.sender.rpartition('@')[2]}"
+        wanted = (account.address for account in self._store.accounts.all() if account.id == claim.account)
+        return replace(claim, sender=next(wanted, postmaster), ret="FULL")

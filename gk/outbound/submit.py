@@ -92,8 +92,10 @@ class Submit:
                 domain = recipient.address.key.rpartition("@")[2]
                 away.append(QueuedRecipient(str(recipient.address), domain, recipient.notify, recipient.orcpt))
                 continue
-            if not found:
+            elsewhere = self._directory.away(recipient.address)
+            if not found and not elsewhere:
                 raise NoSuchAccount("a recipient of this server is unknown")
+            away += [QueuedRecipient(text, text.rpartition("@")[2].lower()) for text in elsewhere]
             for target in found:
                 here.setdefault(target.mailbox, target)
             if recipient.notify and wanted(recipient.notify, "delivered"):

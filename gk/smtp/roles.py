@@ -54,7 +54,7 @@ class Mx:
     async def handle_RCPT(
         self, server: SMTP, session: Peer, envelope: Envelope, address: Address, options: RcptOptions
     ) -> str:
-        mailboxes = self._accept.recipient(address)
+        mailboxes = self._accept.recipient(address, envelope.sender)
         if mailboxes is None:
             return "550 5.7.1 Relaying denied"
         if not mailboxes:
@@ -97,7 +97,7 @@ class Submission:
     async def handle_RCPT(
         self, server: SMTP, session: Peer, envelope: Envelope, address: Address, options: RcptOptions
     ) -> str:
-        if self._accept.recipient(address) == []:
+        if self._accept.recipient(address, envelope.sender) == []:
             return UNKNOWN  # told now, not by a bounce
         address = self._accept.directory.complete(address)
         envelope.recipients.append(EnvelopeRecipient(address, options.notify, options.orcpt))

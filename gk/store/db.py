@@ -21,6 +21,7 @@ from gk.store import delivery
 from gk.store.accounts import Accounts
 from gk.store.directory import connect_reader, lock, prepare
 from gk.store.filer import Filer
+from gk.store.forwards import Forwards
 from gk.store.mailboxes import Mailboxes
 from gk.store.metadata import Metadata
 from gk.store.outgoing import Outgoing
@@ -68,6 +69,7 @@ class Store:
         self.accounts = Accounts(self)
         self.sending = Sending(self)
         self.outgoing = Outgoing(self)
+        self.forwards = Forwards(self)
         self.tls = TlsRecords(self)
         self.verdicts = Verdicts(self)
         self.search = Search(config.data)

@@ -40,7 +40,7 @@ class Outgoing:
         count, size = self._db.execute(
             "SELECT count(*), coalesce(sum(m.size), 0) FROM outgoing q JOIN message m ON m.id = q.message"
         ).fetchone()
-        self._counted(count, size)
+        self.counted(count, size)
 
     async def add(
         self,
@@ -65,7 +65,7 @@ class Outgoing:
         arrivals = [arrival, *(kept for kept, _ in local)]
         try:
             if recipients:
-                self._check_room(arrival.size)
+                self.check_room(arrival.size)
             await self._store.space.room()
         except GkError:
             for refused in arrivals:
@@ -84,20 +84,10 @@ class Outgoing:
             if not recipients:
                 return 0
             message = entries.add_message(db, arrival)
-            queue_id = db.execute(
-                "INSERT INTO outgoing"
-                " (message, account, sender, origin, envid, ret, priority, prefix, requiretls, bulk, created)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (message, account, sender, origin, envid, ret, priority, prefix, requiretls, int(bulk), now),
-            ).lastrowid
-            assert queue_id is not None
-            db.executemany(
-                "INSERT INTO outgoing_recipient (outgoing, no, address, domain, notify, orcpt, due)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(queue_id, no, r.address, r.domain, r.notify, r.orcpt, now) for no, r in enumerate(recipients)],
-            )
-            facts.append(Queued(queue_id))
-            return queue_id
+            return insert(
+                db, facts, message, recipients, now, account=account, sender=sender, origin=origin, envid=envid,
+                ret=ret, priority=priority, prefix=prefix, requiretls=requiretls, bulk=int(bulk),
+            )  # fmt: skip
 
         try:
             queue_id = await self._store.keep_all(arrivals, work)
@@ -105,20 +95,22 @@ class Outgoing:
             metrics.refused.labels("send", error.limit).inc()
             raise
         if queue_id:
-            self._counted(1, arrival.size)
+            self.counted(1, arrival.size)
         elif isinstance(arrival.content, SpoolFile):
             arrival.content.kept = False
             arrival.content.discard()
         return queue_id
 
-    def _check_room(self, size: int) -> None:
+    def check_room(self, size: int) -> None:
+        """Raise Overloaded where a message of that size finds no place in the queue."""
         disk = os.statvfs(self._store.data)
         if self._count >= self._store.limits.queue_messages:
             raise Overloaded("the outgoing queue is full")
         if self._bytes + size > disk.f_blocks * disk.f_frsize // DISK_SHARE:
             raise Overloaded("the outgoing queue has its share of the disk")
 
-    def _counted(self, messages: int, size: int) -> None:
+    def counted(self, messages: int, size: int) -> None:
+        """So many messages came, or left, with so many bytes in all."""
         self._count += messages
         self._bytes += size
         metrics.queued.set(self._count)
@@ -268,7 +260,7 @@ class Outgoing:
     def _left(self, size: int | None) -> None:
         """A message of that size left the queue; None where it had left before."""
         if size is not None:
-            self._counted(-1, -size)
+            self.counted(-1, -size)
             self._store.filer.wake()
 
     async def _poke(self, queue_id: int, statement: str, values: tuple[object, ...]) -> None:
@@ -280,3 +272,27 @@ class Outgoing:
             facts.append(Queued(queue_id))
 
         await self._commits.do(work)
+
+
+def insert(
+    db: sqlite3.Connection,
+    facts: list[Fact],
+    message: int,
+    recipients: Sequence[QueuedRecipient],
+    now: float,
+    **columns: str | int | bytes | None,
+) -> int:
+    """Queue a stored message for its recipients, due at once: a part of a unit of work. The queue id."""
+    names = ", ".join(columns)
+    queue_id = db.execute(
+        f"INSERT INTO outgoing (message, created, {names}) VALUES (?, ?{', ?' * len(columns)})",
+        (message, now, *columns.values()),
+    ).lastrowid
+    assert queue_id is not None
+    db.executemany(
+        "INSERT INTO outgoing_recipient (outgoing, no, address, domain, notify, orcpt, due)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(queue_id, no, r.address, r.domain, r.notify, r.orcpt, now) for no, r in enumerate(recipients)],
+    )
+    facts.append(Queued(queue_id))
+    return queue_id

@@ -18,6 +18,15 @@ class QueuedRecipient:
 
 
 @dataclass(frozen=True, slots=True)
+class Forward:
+    """A message that is handed on: to whom, which address of ours wanted it, and the account that did, if one did."""
+
+    via: str
+    to: tuple[QueuedRecipient, ...]
+    account: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimedRecipient:
     no: int
     address: str

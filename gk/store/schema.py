@@ -192,7 +192,22 @@ def m006_verdicts(db: sqlite3.Connection) -> None:
     _apply(db, _VERDICTS)
 
 
+_FORWARDS = """
+CREATE TABLE forward (  -- senders of ours on mail handed on, and whom a report that comes back to them is for
+    token TEXT PRIMARY KEY, sender TEXT NOT NULL, until INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX forward_sender ON forward (sender, until);
+CREATE INDEX forward_until ON forward (until);
+"""
+
+
+def m007_forwards(db: sqlite3.Connection) -> None:
+    """The way back of reports about mail that was handed on."""
+    _apply(db, _FORWARDS)
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     m001_first, m002_imap, m003_tls, m004_outgoing, m005_sending, m006_verdicts,
+    m007_forwards,
 ]  # fmt: skip
 VERSION = len(MIGRATIONS)

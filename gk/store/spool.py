@@ -68,11 +68,19 @@ class SpoolFile:
 
         Raises DiskFull or Unavailable, and both are gone then.
         """
+        try:
+            return await self.copied(top, skip)
+        finally:
+            self.discard()
+
+    async def copied(self, top: bytes, skip: int) -> "SpoolFile":
+        """The same message in another file, `top` in place of its first `skip` octets. Raises DiskFull, Unavailable."""
         other = SpoolFile(self.path.parent, self._failed)
         try:
             await asyncio.to_thread(self._copy, other, top, skip)
-        finally:
-            self.discard()
+        except BaseException:
+            other.discard()
+            raise
         return other
 
     def _copy(self, other: "SpoolFile", top: bytes, skip: int) -> None:

@@ -111,6 +111,7 @@ def inside(root: Path) -> None:
         "lock",
         "ballast",
         "gk.sock",
+        "search.stamp",
         "backup",
         "tls",
     }

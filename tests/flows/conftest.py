@@ -54,6 +54,9 @@ connections_per_address = 300
 {limits}
 [aliases]
 "team@{domain}" = ["alice@{domain}", "bob@{domain}"]
+"away@{domain}" = ["Zoe@far.test"]
+"both@{domain}" = ["bob@{domain}", "x@far.test", "y@far.test"]
+"round@{domain}" = ["alice@far.test"]
 """
 
 
@@ -111,6 +114,15 @@ class House:
                 client.login(login or sender, PASSWORD)
                 refused = client.sendmail(sender, recipients, content, mail_options, rcpt_options)
                 assert not refused
+
+        await asyncio.to_thread(work)
+
+    async def bring(self, content: bytes, *recipients: str, sender: str = "zoe@far.test") -> None:
+        """Hand mail over as another server does; raise smtplib's errors."""
+
+        def work() -> None:
+            with smtplib.SMTP(HOSTS[0], self.ports["mx"], "mx.far.test", 20) as client:
+                client.sendmail(sender, recipients, content)
 
         await asyncio.to_thread(work)
 

@@ -10,7 +10,7 @@ import pytest
 from gk.accounts.aliases import Directory
 from gk.bus import Bus
 from gk.config import Config, Limits
-from gk.inbound.accept import Accept, Incoming, Message, as_junk
+from gk.inbound.accept import Accept, Incoming, Message, Placed, as_junk
 from gk.inbound.trace import Client
 from gk.inbound.verdict import DeferredByVerdict, Finding, RefusedByVerdict, Verdict
 from gk.message.address import parse_address
@@ -37,13 +37,11 @@ class Fixed:
 class Each:
     """Alice's goes to two mailboxes, one with a keyword; what is Bob's is junk; nobody else's is kept."""
 
-    async def place(
-        self, recipient: Recipient, verdict: Verdict, incoming: Incoming, message: Message
-    ) -> list[Recipient]:
+    async def place(self, recipient: Recipient, verdict: Verdict, incoming: Incoming, message: Message) -> Placed:
         if recipient.address.startswith("alice"):
             flags = Flags(1, frozenset({"seen-by-a-rule"}))
-            return [recipient, Recipient(recipient.account, 0, recipient.address, flags, "\\Archive")]
-        return [as_junk(recipient)] if recipient.address.startswith("bob") else []
+            return Placed((recipient, Recipient(recipient.account, 0, recipient.address, flags, "\\Archive")))
+        return Placed((as_junk(recipient),) if recipient.address.startswith("bob") else ())
 
 
 @asynccontextmanager
