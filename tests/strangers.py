@@ -210,10 +210,10 @@ class MxSession:
 
 
 class Zone(asyncio.DatagramProtocol):
-    """An authoritative server for everything: names it does not know do not exist."""
+    """An authoritative server for everything: names it does not know do not exist. It knows what another one knows."""
 
-    def __init__(self) -> None:
-        self._records: dict[str, dict[str, list[str]]] = {}
+    def __init__(self, like: "Zone | None" = None) -> None:
+        self._records: dict[str, dict[str, list[str]]] = like._records if like else {}
         self.faults: dict[str, str] = {}  # name → servfail, silent, truncated
         self.signed: set[str] = set()  # domains whose answers are marked as validated (DNSSEC)
         self.asked: list[tuple[str, str]] = []
