@@ -103,15 +103,19 @@ class Mx:
         await asyncio.wait_for(self._idle.wait(), PATIENCE)
 
     @asynccontextmanager
-    async def serve(self, host: str, port: int) -> AsyncIterator["Mx"]:
+    async def serve(self, host: str, port: int, sock: socket.socket | None = None) -> AsyncIterator["Mx"]:
+        """At host:port, or on a socket that listens already."""
+
         def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.ensure_future(self._session(reader, writer))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-        server = await asyncio.start_server(
-            connected, host, port, limit=1 << 26, ssl=self.tls if self.implicit else None
-        )
+        tls, limit = self.tls if self.implicit else None, 1 << 26
+        if sock is None:
+            server = await asyncio.start_server(connected, host, port, limit=limit, ssl=tls)
+        else:
+            server = await asyncio.start_server(connected, sock=sock, limit=limit, ssl=tls)
         try:
             yield self
         finally:
