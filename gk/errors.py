@@ -11,6 +11,7 @@ GkError
 ├── Refused              this request is not allowed or makes no sense: 5xx, NO, exit 1
 │   ├── OverQuota            the account has as much mail as it may have: 452 4.2.2, NO [OVERQUOTA]
 │   ├── NoSuchMailbox, MailboxExists, BadName, NoSuchAccount, AccountExists, NoSuchQueueItem
+│   ├── NoSuchScript, ScriptExists, ScriptActive
 │   ├── Suppressed           a recipient is on the list of those nothing is sent to
 │   └── LimitReached         a number of SECURITY limits was reached
 │       └── SendingLimit     the account sent as much today as it may: 452 4.7.1
@@ -77,6 +78,18 @@ class AccountExists(Refused):
 
 class NoSuchQueueItem(Refused):
     """No message of that id in the outgoing queue."""
+
+
+class NoSuchScript(Refused):
+    """The account has no Sieve script of that name."""
+
+
+class ScriptExists(Refused):
+    """A Sieve script of that name is there already."""
+
+
+class ScriptActive(Refused):
+    """The Sieve script decides about mail; it cannot go while it does."""
 
 
 class OverQuota(Refused):

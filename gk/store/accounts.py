@@ -143,7 +143,10 @@ def _remove(db: sqlite3.Connection, facts: list[Fact], account: int) -> list[int
             facts.append(Renamed(account, mailbox, deleted=True))
         else:
             names.delete(db, facts, account, name)
-    for table in ("app_password", "subscription", "thread", "metadata", "sent_day", "sent_to", "suppressed"):
+    for table in (
+        "app_password", "subscription", "thread", "metadata", "sent_day", "sent_to", "suppressed",
+        "script", "rule", "absence", "answered", "seen_id",
+    ):  # fmt: skip
         db.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
     db.execute("DELETE FROM account WHERE id = ?", (account,))
     return [mailbox for mailbox, _ in rows]

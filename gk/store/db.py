@@ -25,6 +25,7 @@ from gk.store.forwards import Forwards
 from gk.store.mailboxes import Mailboxes
 from gk.store.metadata import Metadata
 from gk.store.outgoing import Outgoing
+from gk.store.scripts import Scripts
 from gk.store.search.room import Search
 from gk.store.sending import Sending
 from gk.store.snapshots import Snapshots
@@ -68,6 +69,7 @@ class Store:
         self.metadata = Metadata(self)
         self.accounts = Accounts(self)
         self.sending = Sending(self)
+        self.scripts = Scripts(self)
         self.outgoing = Outgoing(self)
         self.forwards = Forwards(self)
         self.tls = TlsRecords(self)

@@ -56,7 +56,10 @@ def save_accounts(db: sqlite3.Connection, damaged: Path, summary: Summary) -> No
 
     It may be of an older schema: columns that came later have their defaults.
     """
-    for table in ("account", "app_password", "subscription", "metadata", "suppressed", "sent_to", "forward"):
+    for table in (
+        "account", "app_password", "subscription", "metadata", "suppressed", "sent_to", "forward",
+        "script", "rule", "absence", "answered", "seen_id",
+    ):  # fmt: skip
         columns = [row[1] for row in _readable(damaged, f"PRAGMA table_info({table})")]
         for row in _readable(damaged, f"SELECT * FROM {table}"):
             marks = ",".join("?" * len(row))

@@ -206,8 +206,33 @@ def m007_forwards(db: sqlite3.Connection) -> None:
     _apply(db, _FORWARDS)
 
 
+_RULES = """
+CREATE TABLE script (  -- Sieve (RFC 5228) of an account; one of them may be active
+    account INTEGER NOT NULL, name TEXT NOT NULL, content TEXT NOT NULL, active INTEGER NOT NULL,
+    PRIMARY KEY (account, name)
+) WITHOUT ROWID;
+CREATE TABLE rule (  -- JSON, in the order they are asked
+    account INTEGER NOT NULL, position INTEGER NOT NULL, content TEXT NOT NULL, PRIMARY KEY (account, position)
+) WITHOUT ROWID;
+CREATE TABLE absence (account INTEGER PRIMARY KEY, content TEXT NOT NULL);  -- JSON: what senders are answered, and when
+CREATE TABLE answered (  -- senders, as keyed hashes, who are not answered again before `until`, in seconds since 1970
+    account INTEGER NOT NULL, handle TEXT NOT NULL, hash INTEGER NOT NULL, until INTEGER NOT NULL,
+    PRIMARY KEY (account, handle, hash)
+) WITHOUT ROWID;
+CREATE TABLE seen_id (  -- what the test `duplicate` remembers (RFC 7352)
+    account INTEGER NOT NULL, handle TEXT NOT NULL, id TEXT NOT NULL, until INTEGER NOT NULL,
+    PRIMARY KEY (account, handle, id)
+) WITHOUT ROWID;
+"""
+
+
+def m008_rules(db: sqlite3.Connection) -> None:
+    """Scripts, rules and absences, and whom and what their runs remember."""
+    _apply(db, _RULES)
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     m001_first, m002_imap, m003_tls, m004_outgoing, m005_sending, m006_verdicts,
-    m007_forwards,
+    m007_forwards, m008_rules,
 ]  # fmt: skip
 VERSION = len(MIGRATIONS)

@@ -13,6 +13,7 @@ from gk.store.content import Damaged
 from gk.store.directory import connect_reader, lock
 from gk.store.reindex import reindex
 from gk.store.salvage import Summary
+from gk.store.scripts import Filing
 from gk.store.values import FLAGGED, SEEN, Flags
 from gk.store.verify import verify
 from tests.store.rooms import LARGE, account, append, box, deliver, message, opened, read, state
@@ -100,6 +101,11 @@ async def test_a_damaged_database_is_set_aside_and_what_was_not_filed_is_saved(t
         await store.accounts.set_quota(account(store).id, 1 << 40)
         await store.sending.suppress(account(store).id, "zoe@far.test", "asked for it")
         hashed = store.sending.hash(account(store).id, "zoe@far.test")
+        await store.scripts.put(account(store).id, "main", "keep;")
+        await store.scripts.activate(account(store).id, "main")
+        await store.scripts.set_rules(account(store).id, [{"one": 1}])
+        await store.scripts.set_absence(account(store).id, {"text": "away"})
+        assert await store.scripts.answer(account(store).id, "h", "zoe@far.test", 3600)
         await append(store, box(store), message(5))  # stays in the journal: the store closes before it is filed
     with sqlite3.connect(tmp_path / "gk.db") as db:
         (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'entry_message'").fetchone()
@@ -116,6 +122,8 @@ async def test_a_damaged_database_is_set_aside_and_what_was_not_filed_is_saved(t
         assert store.accounts.usage(account(store).id).size_limit == 1 << 40
         assert store.sending.hash(account(store).id, "zoe@far.test") == hashed
         assert [s.address for s in store.sending.suppressions(account(store).id, None, 10)] == ["zoe@far.test"]
+        assert store.scripts.filing(account(store).id) == Filing(({"one": 1},), "keep;", {"text": "away"})
+        assert store.scripts.was_answered(account(store).id, "h", "zoe@far.test")
         contents = [await read(store, box(store), int(u)) for u in (await state(store))["INBOX"]["uids"]]
         assert message(5) in contents and message(1) in contents
 
