@@ -25,12 +25,15 @@ from gk.errors import ConfigError
 from gk.events import CertificateRenewed, ConfigReloaded
 from gk.imap.server import ImapServer
 from gk.inbound.accept import Accept
+from gk.inbound.judge import Judge
 from gk.log import setup
+from gk.mailauth.authentic import Authenticator
 from gk.mailauth.keys import Keys
 from gk.mailauth.records import Offer
 from gk.mailauth.rotation import Rotation
 from gk.mailauth.signing import Signer
 from gk.mailauth.sts import Sts
+from gk.mailauth.verifying import Verifying
 from gk.metrics import LoopLag
 from gk.net import systemd
 from gk.net.dns import Resolver, SystemResolver
@@ -81,9 +84,13 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
         here = _rooms(config, store)
         certificates = Certificates(config)
         logins = Logins(store.accounts, here.passwords, Failures(config.limits), config.domains)
-        accept = Accept(store, here.directory, config.hostname, config.limits)
         signer = Signer(here.names.keys)
         resolver = SystemResolver(config.dns.resolver, validating=config.dns.validating)
+        verifying = Verifying()
+        judge = Judge(
+            Authenticator(resolver, verifying, config.hostname, config.judge.dns_seconds), config.judge, config.hostname
+        )
+        accept = Accept(store, here.directory, config.hostname, config.limits, judge)
         policies = _policies(config, store, resolver)
         runner = _runner(config, store, here.directory, bus, resolver, policies, signer)
         listeners = _listeners(config, store, certificates, logins, accept, here.batch.submit, inherited)
@@ -91,7 +98,15 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
         for note in configuration.notes():
             log.info("event=note text=%r", note)
         rotation = Rotation(here.names.keys, lambda: here.directory.domains, here.names.resolver(), bus)
-        services = (rotation, policies, runner, Indexer(store, config.log.format), LoopLag(), systemd.Watchdog())
+        services = (
+            rotation,
+            verifying,
+            policies,
+            runner,
+            Indexer(store, config.log.format),
+            LoopLag(),
+            systemd.Watchdog(),
+        )
         async with supervise(*services), supervise(*listeners, control):
             with _reloading(config, here.directory, logins, certificates, bus):
                 systemd.notify("READY=1")

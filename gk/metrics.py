@@ -27,6 +27,9 @@ tls_sessions = Counter(
 )
 # Outgoing mail. Outcomes: sent, deferred, failed. Destinations: mx (a domain's own servers), route (a server of the
 # configuration), local (a mailbox here, in the commit that takes the message).
+judged = Counter("gk_verdicts_total", "Messages from other servers by verdict", ["action"], registry=REGISTRY)
+judging = Histogram("gk_judge_seconds", "Time to judge one message", buckets=_FAST, registry=REGISTRY)
+authentication = Counter("gk_authentication_total", "Results of SPF and DMARC", ["method", "result"], registry=REGISTRY)
 attempts = Counter(
     "gk_delivery_attempts_total", "Attempts for a recipient", ["destination", "outcome"], registry=REGISTRY
 )

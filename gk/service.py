@@ -5,14 +5,21 @@ Shutdown order is nesting order: leaving the block stops what was started in it,
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Protocol
+
+import gk
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 60.0  # seconds before a failed service is started again, doubling
 FORGIVEN_AFTER = 60.0  # a service that ran that long starts again with the first pause
+
+# What systemd told this process alone.
+_OURS = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 
 Pause = Callable[[float], Awaitable[None]]
 
@@ -74,3 +81,16 @@ async def supervise(*services: Service, sleep: Pause = asyncio.sleep) -> AsyncIt
                 task.cancel()
     if failed is not None:
         raise failed
+
+
+def child_environment() -> dict[str, str]:
+    """The environment of a process of ours, so that it finds this package and does not speak to systemd for us."""
+    kept = {name: value for name, value in os.environ.items() if name not in _OURS}
+    return kept | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(_paths(kept)))}
+
+
+def _paths(environment: dict[str, str]) -> Iterator[str]:
+    yield from filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
+    top = Path(gk.__file__).parent.parent
+    if not top.name.endswith("-packages"):  # those are on the path anyway
+        yield str(top)

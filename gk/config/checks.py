@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gk.config.endpoints import endpoint, is_loopback
+from gk.config.judging import check_judge
 from gk.config.outgoing import check_outgoing
 from gk.config.tables import Config, documented
 from gk.errors import ConfigError
@@ -52,6 +53,7 @@ def check(config: Config, source: str) -> None:
         if value not in allowed:
             raise ConfigError(f'{source}: {name} must be one of {", ".join(allowed)}, not "{value}"')
     check_outgoing(config.outbound, source)
+    check_judge(config.judge, source)
     domains = {domain.lower() for domain in config.domains}
     for alias, targets in config.aliases.items():
         if "@" not in alias:

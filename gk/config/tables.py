@@ -109,6 +109,26 @@ class Outbound:
 
 
 @dataclass(frozen=True, slots=True)
+class Judge:
+    """Who really sent mail from other servers, and what becomes of forgeries."""
+
+    enabled: bool = key(True, "Mail from other servers is judged before it is accepted.")
+    trusted: tuple[str, ...] = key(
+        ("127.0.0.0/8", "::1"), "Addresses and networks of clients whose mail is taken unjudged: relays of one's own."
+    )
+    dmarc: str = key(
+        "enforce", "enforce: refuse or file as junk as the author's domain asks; quarantine: never refuse; or off."
+    )
+    dmarc_domains: Mapping[str, str] = key(
+        {}, 'The same for single domains, or reject: "example.net" = "off" where their own mail fails.'
+    )
+    trusted_sealers: tuple[str, ...] = key(
+        (), "Domains whose ARC seal is believed where DMARC fails: mailing lists and forwarders one uses."
+    )
+    dns_seconds: int = key(10, "What all DNS questions about one message may take; what has no answer then is open.")
+
+
+@dataclass(frozen=True, slots=True)
 class Security:
     """What is never given up, except on loopback."""
 
@@ -197,6 +217,7 @@ class Config:
     tls: Tls = key(Tls(), "")
     dns: Dns = key(Dns(), "")
     outbound: Outbound = key(Outbound(), "")
+    judge: Judge = key(Judge(), "")
     security: Security = key(Security(), "")
     limits: Limits = key(Limits(), "")
     log: Log = key(Log(), "")

@@ -39,7 +39,7 @@ class Body:
         end = len(text) - text.endswith(b"\r")
         end -= text.endswith(b" ", 0, end)
         self._kept = text[end:]
-        last = end - _line_ends(text[:end])
+        last = end - line_ends(text[:end])
         if last:
             self._hand_on(text[:last])
         self._line_ends += (end - last) // 2
@@ -68,7 +68,7 @@ def _reduced(text: bytes) -> bytes:
     return text
 
 
-def _line_ends(text: bytes) -> int:
+def line_ends(text: bytes) -> int:
     """The octets of CRLFs at the very end of `text`."""
     if not text.endswith(CRLF):
         return 0

@@ -3,18 +3,15 @@
 import asyncio
 import contextlib
 import logging
-import os
 import sqlite3
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import gk
 from gk import metrics
 from gk.bus import Subscription
 from gk.errors import Unavailable
 from gk.events import Event, MessageDelivered, MessagesExpunged
+from gk.service import child_environment
 from gk.store.values import Fact
 
 if TYPE_CHECKING:
@@ -26,8 +23,6 @@ GATHER, CROWD = 1.0, 100  # seconds news waits for company, messages that are co
 PATIENCE = 5.0  # seconds the child has to finish its batch
 LINE = 1 << 20  # octets of a line of the child
 CHILD = "gk.store.search.child"
-
-_OURS = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 
 
 class Indexer:
@@ -73,7 +68,7 @@ class Indexer:
         with self._store.bus.subscribe(MessageDelivered, MessagesExpunged) as news:
             self._child = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", CHILD, str(self._store.data.absolute()), self._format,
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=_environment(), limit=LINE,
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=child_environment(), limit=LINE,
             )  # fmt: skip
             try:
                 waking = asyncio.ensure_future(self._wake(news))
@@ -163,16 +158,3 @@ class Indexer:
 
     def _count(self) -> None:
         metrics.backlog.labels("indexed").set(self._behind())
-
-
-def _environment() -> dict[str, str]:
-    """Ours, so that the child finds this package, without what systemd told this process alone."""
-    kept = {name: value for name, value in os.environ.items() if name not in _OURS}
-    return kept | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(_paths(kept)))}
-
-
-def _paths(environment: dict[str, str]) -> Iterator[str]:
-    yield from filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
-    top = Path(gk.__file__).parent.parent
-    if not top.name.endswith("-packages"):  # those are on the path anyway
-        yield str(top)

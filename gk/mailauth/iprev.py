@@ -1,0 +1,46 @@
+"""Whether the name of a client's address leads back to the address (RFC 8601 §3)."""
+
+import asyncio
+import ipaddress
+from dataclasses import dataclass
+
+from gk.mailauth.questions import Questions
+
+NAMES = 5  # of one address that are followed
+
+
+@dataclass(frozen=True, slots=True)
+class Iprev:
+    """pass, fail, temperror or permerror; `name` is the one that leads back."""
+
+    result: str
+    address: str
+    name: str = ""
+
+
+async def check(address: str, questions: Questions) -> Iprev:
+    """Follow the address to its names and back; never raises."""
+    try:
+        client = ipaddress.ip_address(address)
+    except ValueError:
+        return Iprev("permerror", address)
+    client = getattr(client, "ipv4_mapped", None) or client
+    found = await questions.ask(client.reverse_pointer, "PTR")
+    if found.failed:
+        return Iprev("temperror", address)
+    names = list(dict.fromkeys(found.records))[:NAMES]
+    kind = "AAAA" if client.version == 6 else "A"
+    answers = await asyncio.gather(*(questions.ask(name, "AAAA" if kind == "AAAA" else "A") for name in names))
+    for name, answer in zip(names, answers, strict=True):
+        if any(_same(text, str(client)) for text in answer.records):
+            return Iprev("pass", address, name)
+    if any(answer.failed for answer in answers):
+        return Iprev("temperror", address)
+    return Iprev("fail" if names else "permerror", address)  # RFC 8601 §2.7.3: permerror without a PTR record
+
+
+def _same(text: str, address: str) -> bool:
+    try:
+        return str(ipaddress.ip_address(text)) == address
+    except ValueError:
+        return False
