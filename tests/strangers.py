@@ -47,7 +47,7 @@ def slowly(reply: bytes, pause: float) -> Callable[["MxSession"], Awaitable[None
     return say
 
 
-Reply = bytes | Callable[["MxSession"], Awaitable[None]]
+Reply = bytes | Callable[["MxSession"], Awaitable[object]]
 
 GREETING = {
     "banner": b"220 mx.stranger.test ESMTP\r\n",
@@ -209,8 +209,8 @@ class MxSession:
             self.writer.write(reply)
             await self.writer.drain()
             return reply
-        await reply(self)
-        return b""
+        said = await reply(self)
+        return said if isinstance(said, bytes) else b""
 
 
 class Zone(asyncio.DatagramProtocol):

@@ -54,6 +54,12 @@ def known(code: int) -> int:
     return code if 200 <= code < 600 else 0
 
 
+def refused(code: int) -> int:
+    """The code of a reply that is not what was asked for: a 2xx or 3xx out of its place takes no message, so it counts
+    as no answer."""
+    return code if 400 <= code < 600 else 0
+
+
 def clean(text: str) -> str:
     """A remote reply as one bounded line of printable characters."""
     line = text[: 4 * REPLY].encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from gk.message.address import AddressError, ascii_domain, parse_address
 from gk.message.sevenbit import Unalterable
-from gk.outbound.answer import Answer, Patience, clean, known, reason
+from gk.outbound.answer import Answer, Patience, clean, known, reason, refused
 from gk.outbound.letter import Letter
 from gk.outbound.link import Link
 from gk.outbound.replies import Disconnected, OutOfStep, Reply
@@ -76,7 +76,7 @@ class Exchange:
         assert data is not None
         if data.code != 354:
             for recipient in taken:
-                self._answer(recipient, known(data.code), clean(data.text))
+                self._answer(recipient, refused(data.code), clean(data.text))
             return later
         try:
             code, text = await self._content(content)
@@ -114,7 +114,7 @@ class Exchange:
         try:
             first = await anext(replies)
             if not 200 <= first.code < 300:
-                self._all(known_, known(first.code), clean(first.text))
+                self._all(known_, refused(first.code), clean(first.text))
                 rest = [reply async for reply in replies]
                 return [], [], rest[-1] if rest else None
             self._link.open_transaction = True
@@ -126,7 +126,7 @@ class Exchange:
                 elif reply.code == 452 and taken:  # RFC 5321 §4.5.3.1.10: the next transaction
                     later.append(recipient)
                 else:
-                    self._answer(recipient, known(reply.code), clean(reply.text))
+                    self._answer(recipient, refused(reply.code), clean(reply.text))
             return taken, later, await anext(replies, None) if taken else await self._last(replies)
         finally:
             await replies.aclose()

@@ -8,7 +8,7 @@ import socket
 import aiosmtplib
 
 from gk.config import is_loopback
-from gk.outbound.answer import Patience, clean, known, reason
+from gk.outbound.answer import Patience, clean, reason, refused
 from gk.outbound.link import LINGER, Link
 from gk.outbound.policy import TlsPolicy, tls_result
 from gk.outbound.relay import Relay
@@ -93,7 +93,7 @@ class Transport:
             # does not refuse mail for good.
             if relay is not None or policy.required:
                 raise NoService(0, f"{error.code} {text}") from None
-            raise NoService(known(error.code), text) from None
+            raise NoService(refused(error.code), text) from None
         except (aiosmtplib.SMTPException, OutOfStep, OSError, ValueError) as error:
             raise NoService(0, reason(error)) from None
 
