@@ -148,15 +148,15 @@ CASES = [
     Case("a banner without words", {"banner": b"220\r\n"}, "sent"),
     Case("a banner that comes late", {"banner": late(b"220 ready\r\n")}, "sent"),
     Case("a banner after a pause", {"banner": said(b"22", b"0 ready", b"\r\n")}, "sent"),
-    Case("codes without words", {step: code for step, code in zip(
-        ("MAIL", "RCPT", "DATA", "end"), (b"250\r\n", b"250\r\n", b"354\r\n", b"250\r\n"), strict=True)}, "sent"),
+    Case("codes without words",
+         {"MAIL": b"250\r\n", "RCPT": b"250\r\n", "DATA": b"354\r\n", "end": b"250\r\n"}, "sent"),
     Case("segments of one byte", {step: segments(reply) for step, reply in (
         ("banner", b"220 ready\r\n"), ("MAIL", b"250 ok\r\n"), ("RCPT", b"250-o\r\n250 k\r\n"), ("DATA", b"354 go\r\n"),
         ("end", b"250 kept\r\n"))}, "sent"),
-    Case("line feeds alone", {step: reply for step, reply in (
-        ("banner", b"220 ready\n"), ("MAIL", b"250 ok\n"), ("RCPT", b"250 ok\n"), ("DATA", b"354 go\n"),
-        ("end", b"250 kept\n"))}, "sent"),
-    Case("replies of many lines", {step: b"250-a\r\n250-\r\n250 c\r\n" for step in ("MAIL", "RCPT", "end")}, "sent"),
+    Case("line feeds alone",
+         {"banner": b"220 x\n", "MAIL": b"250 ok\n", "RCPT": b"250 ok\n", "DATA": b"354 go\n", "end": b"250 kept\n"},
+         "sent"),
+    Case("replies of many lines", dict.fromkeys(("MAIL", "RCPT", "end"), b"250-a\r\n250-\r\n250 c\r\n"), "sent"),
     Case("a NUL in a reply", {"end": b"250 2.0.0 ke\0pt\r\n"}, "sent", "2.0.0 ke pt"),
     Case("a NUL in a refusal", {"RCPT": b"550 5.1.1 n\0\0o\r\n"}, "bounced", "5.1.1 n o"),
     Case("control sequences in a refusal", {"RCPT": b"550 5.1.1 \x1b[2J\x07no\r\n"}, "bounced", "5.1.1 [2J no"),
@@ -165,8 +165,8 @@ CASES = [
     Case("several codes in one reply", {"RCPT": b"250-yes\r\n550 5.1.1 no\r\n"}, "bounced", "yes 5.1.1 no"),
     Case("a tab after the code", {"RCPT": b"250\tok\r\n"}, "deferred"),
     Case("no line end at all", {"RCPT": b"250 ok"}, "deferred", "did not answer in time"),
-    Case("extensions nobody knows", {"EHLO": b"250-hi\r\n250-\r\n250-=?x?=\r\n250-\x00\xff\r\n250-X Y Z\r\n250 8BITMIME\r\n"},
-         "sent"),
+    Case("extensions nobody knows",
+         {"EHLO": b"250-hi\r\n250-\r\n250-=?x?=\r\n250-\x00\xff\r\n250-X Y Z\r\n250 8BITMIME\r\n"}, "sent"),
     Case("only one line for EHLO", {"EHLO": b"250 hi\r\n"}, "sent"),
     # EHLO and what it offers
     Case("EHLO refused, HELO taken", {"EHLO": b"500 5.5.1 what?\r\n"}, "sent"),
@@ -186,8 +186,10 @@ CASES = [
     Case("MAIL refused and DATA taken", {"MAIL": b"550 5.7.1 no\r\n"}, "bounced", "5.7.1 no"),
     Case("RCPT refused and DATA taken", {"RCPT": b"550 5.1.1 no\r\n"}, "bounced", "5.1.1 no"),
     Case("a reply too many at RCPT", {"RCPT": b"250 ok\r\n250 ok\r\n"}, "deferred"),
-    Case("a reply too many at RCPT, step by step", {"RCPT": b"250 ok\r\n250 ok\r\n"}, "deferred", more={"extensions": QUIET}),
-    Case("all replies at the banner", {"banner": b"220 hi\r\n250 hi\r\n250 ok\r\n250 ok\r\n354 go\r\n250 kept\r\n"}, "deferred"),
+    Case("a reply too many at RCPT, step by step", {"RCPT": b"250 ok\r\n250 ok\r\n"}, "deferred",
+         more={"extensions": QUIET}),
+    Case("all replies at the banner",
+         {"banner": b"220 hi\r\n250 hi\r\n250 ok\r\n250 ok\r\n354 go\r\n250 kept\r\n"}, "deferred"),
     # Around the message
     Case("the end after 354", {"DATA": then(b"354 go\r\n", drop)}, "deferred"),
     Case("deaf after 354", {"DATA": then(b"354 go\r\n", deaf)}, "deferred", "did not answer in time", content=LARGE),
@@ -227,7 +229,7 @@ def test_there_are_enough_of_them_and_no_two_are_the_same() -> None:
     assert len({case.name for case in CASES}) == len(CASES) >= 80
 
 
-# --- STARTTLS that comes to nothing: mail that may go in clear does, in a session of its own (RFC 7435) -------------------
+# --- STARTTLS that comes to nothing: mail that may go in clear does, in a session of its own (RFC 7435) ---------------
 
 
 async def junk(session: MxSession) -> None:
