@@ -34,6 +34,7 @@ from gk.mailauth.rotation import Rotation
 from gk.mailauth.signing import Signer
 from gk.mailauth.sts import Sts
 from gk.mailauth.verifying import Verifying
+from gk.managesieve.server import ManageSieveServer
 from gk.metrics import LoopLag
 from gk.net import systemd
 from gk.net.dns import Resolver, SystemResolver
@@ -207,7 +208,7 @@ def _listeners(
     submit: Submit,
     inherited: list[socket.socket],
 ) -> list[Listener]:
-    gates = {"smtp": Gate(config.limits), "imap": Gate(config.limits)}
+    gates = {name: Gate(config.limits) for name in ("smtp", "imap", "managesieve")}
     require_tls = config.security.require_tls
     listeners = []
     doors: list[tuple[Literal["mx", "submission", "submissions"], tuple[str, ...]]] = [
@@ -232,5 +233,12 @@ def _listeners(
     listeners += [
         Listener(f"imaps {a}", a, lambda door: imap.session(door, implicit_tls=True), inherited=inherited)
         for a in config.imap.tls
+    ]
+    sieve = ManageSieveServer(
+        store, logins, gates["managesieve"], config.limits, hostname=config.hostname,
+        tls=lambda: certificates.context, require_tls=require_tls,
+    )  # fmt: skip
+    listeners += [
+        Listener(f"managesieve {a}", a, sieve.session, inherited=inherited) for a in config.managesieve.listen
     ]
     return listeners

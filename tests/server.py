@@ -14,7 +14,7 @@ from pathlib import Path
 
 PASSWORD = "demo-password"
 USERS = ("alice@example.test", "bob@example.test")
-DOORS = ("mx", "submission", "submissions", "starttls", "tls")
+DOORS = ("mx", "submission", "submissions", "starttls", "tls", "managesieve")
 
 CONFIG = """\
 hostname = "mail.example.test"
@@ -27,6 +27,8 @@ submissions = ["127.0.0.1:{submissions}"]
 [imap]
 starttls = ["127.0.0.1:{starttls}"]
 tls = ["127.0.0.1:{tls}"]
+[managesieve]
+listen = ["127.0.0.1:{managesieve}"]
 [security]
 require_tls = false
 [limits]

@@ -33,6 +33,9 @@ submissions = ["127.0.0.1:2465"]
 starttls = ["127.0.0.1:2143"]
 tls      = ["127.0.0.1:2993"]
 
+[managesieve]
+listen = ["127.0.0.1:24190"]
+
 [http]
 http = ["127.0.0.1:8080"]
 
@@ -48,6 +51,7 @@ GREETING = """\
 GK is running on this machine; everything is in {directory}.
 
   read    IMAP 127.0.0.1 port 2143 (or 2993 with TLS)   user alice@example.test   password {password}
+  filter  Sieve scripts by ManageSieve, 127.0.0.1 port 24190
   send    SMTP 127.0.0.1 port 2587 (or 2465 with TLS)   the same user; bob@example.test is there too
 
 Send a mail as a stranger would:

@@ -20,6 +20,9 @@ TEXT = """\
 hostname = "mail.{domain}"
 domains  = ["{domain}"]
 data     = "{data}"
+
+[managesieve]
+listen = ["0.0.0.0:4190"]
 """
 
 NEXT = """\

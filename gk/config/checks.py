@@ -35,7 +35,7 @@ def check(config: Config, source: str) -> None:
     for domain in config.domains:
         if not _DOMAIN.fullmatch(domain):
             raise ConfigError(f"{source}: domains: {domain!r} is no domain")
-    for name in ("smtp.mx", "smtp.submission", "smtp.submissions", "imap.starttls", "imap.tls"):
+    for name in ("smtp.mx", "smtp.submission", "smtp.submissions", "imap.starttls", "imap.tls", "managesieve.listen"):
         table, item = name.split(".")
         for text in getattr(getattr(config, table), item):
             host = _address(f"{source}: {name}", text)

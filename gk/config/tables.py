@@ -32,6 +32,13 @@ class Imap:
 
 
 @dataclass(frozen=True, slots=True)
+class Managesieve:
+    """Where users' programs put Sieve scripts."""
+
+    listen: tuple[str, ...] = key((), 'ManageSieve with STARTTLS; usually ["0.0.0.0:4190"], which «gk init» writes.')
+
+
+@dataclass(frozen=True, slots=True)
 class Http:
     """Reserved for the web pages; nothing listens there yet."""
 
@@ -213,6 +220,7 @@ class Config:
     data: Path = key(Path("data"), "Directory of everything GK keeps; relative to the configuration file.")
     smtp: Smtp = key(Smtp(), "")
     imap: Imap = key(Imap(), "")
+    managesieve: Managesieve = key(Managesieve(), "")
     http: Http = key(Http(), "")
     tls: Tls = key(Tls(), "")
     dns: Dns = key(Dns(), "")

@@ -1,0 +1,1 @@
+"""ManageSieve, from bytes to scripts that are kept."""
