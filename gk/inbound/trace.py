@@ -21,6 +21,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._:\[\]-]")  # would end the clause or open a 
 _TOKEN = re.compile(rb'\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))')
 
 DELIVERED = 100  # Delivered-To fields that are looked at: a message has fewer hops
+RESULTS = 200  # fields whose author is looked for; of more all go, for nobody honest brings so many
 READ = 4096  # bytes of a field that are looked at for its author; nobody honest puts more in front
 
 
@@ -96,9 +97,12 @@ def delivered(header: bytes) -> set[str]:
 def without_alien(header: bytes, hostname: str) -> bytes:
     """The header without what only we may write: Return-Path, and results under our name (RFC 8601 §5)."""
     ours = hostname.lower().encode()
+    count = 0
 
     def judge(field: re.Match[bytes]) -> bytes:
-        mine = field[1].lower() == b"return-path" or authserv_id(field[2]) in (ours, None)
+        nonlocal count
+        count += 1
+        mine = field[1].lower() == b"return-path" or count > RESULTS or authserv_id(field[2]) in (ours, None)
         return b"" if mine else field[0]
 
     return _ALIEN.sub(judge, header)
@@ -110,7 +114,8 @@ def authserv_id(value: bytes) -> bytes | None:
     found = _TOKEN.match(text)
     if found is None or (len(value) > READ and found.end() == len(text)):
         return None
-    return (re.sub(rb"\\(.)", rb"\1", found[1]) if found[1] is not None else found[2]).lower()
+    name = (re.sub(rb"\\(.)", rb"\1", found[1]) if found[1] is not None else found[2]).lower()
+    return name.partition(b"/")[0].rstrip(b".")  # a version behind a slash, as some still read it (RFC 5451 §2.2)
 
 
 @functools.lru_cache(4)

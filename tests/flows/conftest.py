@@ -46,6 +46,7 @@ resolver = ["127.0.0.1:{dns}"]
 [outbound]
 port = {mx}
 {outbound}
+{judge}
 [security]
 require_tls = false
 [limits]
@@ -189,6 +190,7 @@ async def house(
     *,
     outbound: str = "",
     limits: str = "",
+    judge: str = "",
     domain: str = "example.test",
     host: str = HOSTS[0],
     beside: House | None = None,
@@ -202,7 +204,7 @@ async def house(
         mx = beside.ports["mx"] if beside else free_port(*HOSTS)
         ports = {"mx": mx, "submission": free_port(), "imap": free_port(), "dns": dns.port}
         path = directory / "gk.toml"
-        path.write_text(TEXT.format(**ports, outbound=outbound, limits=limits, domain=domain, host=host))
+        path.write_text(TEXT.format(**ports, outbound=outbound, limits=limits, judge=judge, domain=domain, host=host))
         opened = House(path, ports, dns, stack)
         stop, ready = asyncio.Event(), asyncio.Event()
 

@@ -1,0 +1,40 @@
+"""`gk why` says for a person and for a program what led to a verdict."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gk.bus import Bus
+from gk.config import Config, Limits
+from gk.errors import Refused
+from gk.store.db import Store
+from gk.store.values import Recipient
+from gk.store.verdicts import packed
+from tests.actions.test_why import CONTENT, EVIDENCE
+from tests.site import ALICE, Site
+
+
+async def _deliver(data: Path) -> None:
+    config = Config(data=data, domains=("example.test",), limits=Limits(free_space_bytes=0))
+    async with Store.open(config, Bus()) as store:
+        account = store.accounts.get(ALICE)
+        inbox = store.mailboxes.get(account.id, "INBOX")
+        arrival = await store.prepare(CONTENT, packed(EVIDENCE))
+        await store.deliver(arrival, [Recipient(account.id, inbox.id, ALICE)])
+
+
+def test_a_verdict_is_explained(site: Site) -> None:
+    site.add_alice()
+    asyncio.run(_deliver(site.data))
+    assert site.click("why", "G1").stdout.splitlines() == [
+        "G1 (INBOX/1): junk, score 2.5",
+        "  dmarc=fail",
+        "dmarc_decides +2.5: fail for a.test",
+        "  asked _dmarc.a.test TXT: v=DMARC1; p=reject",
+        "  bytes 20 to 42:",
+        "    From: Ann <ann@a.test>",
+    ]
+    assert site.json("why", "INBOX/1", "--as", ALICE)["findings"][0]["answer"] == "v=DMARC1; p=reject"
+    with pytest.raises(Refused, match="no message"):
+        site.click("why", "G7")
