@@ -117,7 +117,7 @@ async def test_results_in_our_name_are_never_a_strangers(gk: House) -> None:
     forged = b"Authentication-Results: MAIL.example.test; dmarc=pass header.from=a.test\r\n" * 1000
     forged += b"Authentication-Results: (x) mail.example.test/1; dmarc=pass\r\n" * 100
     others = b"Authentication-Results: elsewhere.test; spf=pass\r\n"
-    assert (await deliver(gk, forged + others + TEXT, client=OURS))[0] == 250
+    assert (await deliver(gk, others + forged + TEXT, client=OURS))[0] == 250
     (message,) = await gk.inbox()
     assert message.count(b"Authentication-Results:") == 2 and others in message
     assert ("dmarc", "pass") in {(r.method, r.result) for r in results(message).results}
