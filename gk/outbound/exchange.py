@@ -7,8 +7,8 @@ content of 50 MiB goes out in pieces, and nothing is believed that the server sa
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
-from gk.message.address import AddressError, ascii_domain, parse_address
 from gk.message.sevenbit import Unalterable
+from gk.outbound import commands
 from gk.outbound.answer import Answer, Patience, clean, known, reason, refused
 from gk.outbound.letter import Letter
 from gk.outbound.link import Link
@@ -95,12 +95,14 @@ class Exchange:
     ) -> tuple[list[ClaimedRecipient], list[ClaimedRecipient], Reply | None]:
         """(those the server took, those it had no more room for, what it said to DATA)."""
         utf8 = self._link.offers("smtputf8")
-        spelled = {r.no: _spelled(r.address, utf8) for r in recipients}
-        sender = _spelled(self._claim.sender, utf8)
+        spelled = {r.no: commands.spelled(r.address, utf8) or None for r in recipients}
+        sender = commands.spelled(self._claim.sender, utf8)
         known_ = [r for r in recipients if spelled[r.no] is not None]
         for recipient in recipients:
             if sender is None or spelled[recipient.no] is None:
-                self._answer(recipient, 553, "5.6.7 the server does not take internationalised addresses")
+                no_address = recipient.address.isascii() and self._claim.sender.isascii()
+                why = "5.1.3 that is no address" if no_address else "5.6.7 the server takes ASCII addresses only"
+                self._answer(recipient, 553, why)
         if sender is None or not known_:
             return [], [], None
         international = utf8 and not (
@@ -108,8 +110,11 @@ class Exchange:
             and all((spelled[r.no] or "").isascii() for r in known_)
             and content[: content.find(b"\r\n\r\n")].isascii()
         )
-        mail = " ".join([f"MAIL FROM:<{sender}>", *self._mail_options(content, international)]).encode()
-        rcpts = [" ".join([f"RCPT TO:<{spelled[r.no]}>", *self._rcpt_options(r)]).encode() for r in known_]
+        offers = self._link.extensions
+        mail = commands.mail(
+            self._claim, sender, offers, len(content), eight=not content.isascii(), international=international
+        )
+        rcpts = [commands.rcpt(r, spelled[r.no] or "", offers) for r in known_]
         replies = self._together(mail, rcpts) if self._link.offers("pipelining") else self._apart(mail, rcpts)
         try:
             first = await anext(replies)
@@ -196,23 +201,6 @@ class Exchange:
             return known(reply.code), clean(reply.text)
         return 0, "the server answered before it had the message"
 
-    def _mail_options(self, content: bytes, international: bool) -> list[str]:
-        link, claim = self._link, self._claim
-        options = [f"SIZE={len(content)}"] if link.offers("size") else []
-        options += [] if content.isascii() else ["BODY=8BITMIME"]
-        options += ["SMTPUTF8"] if international else []
-        options += ["REQUIRETLS"] if claim.requiretls > 0 else []  # RFC 8689 §4.2
-        if self._dsn:  # RFC 3461 §5.2.1: passed on as they came
-            options += [f"RET={claim.ret}"] if claim.ret else []
-            options += [f"ENVID={claim.envid}"] if claim.envid else []
-        return options
-
-    def _rcpt_options(self, recipient: ClaimedRecipient) -> list[str]:
-        if not self._dsn:
-            return []
-        options = [f"NOTIFY={recipient.notify}"] if recipient.notify else []
-        return options + ([f"ORCPT={recipient.orcpt}"] if recipient.orcpt else [])
-
     def _answer(
         self, recipient: ClaimedRecipient, code: int, text: str, *, told: bool = False, doubtful: bool = False
     ) -> None:
@@ -238,15 +226,3 @@ def dotted(content: bytes) -> Iterator[bytes]:
             piece = b"." + piece
         piece = piece.replace(b"\r\n.", b"\r\n..")
         yield piece if piece.endswith(b"\n") else piece + b"\r\n"
-
-
-def _spelled(address: str, utf8: bool) -> str | None:
-    """An address as this server takes it: a domain can be written in ASCII, a local part cannot (RFC 6531 §3.2)."""
-    if utf8 or address.isascii():
-        return address
-    try:
-        local, domain = str(parse_address(address)).rpartition("@")[::2]
-        domain = ascii_domain(domain)
-    except AddressError:
-        return None
-    return f"{local}@{domain}" if local.isascii() else None

@@ -4,16 +4,12 @@ DSN (RFC 3461), AUTH (RFC 4954 §5), LIMITS (RFC 9422), REQUIRETLS (RFC 8689).""
 import re
 from dataclasses import dataclass
 
+from gk.message.dsn_parameters import ENVID, is_notify, is_orcpt, is_xtext
+
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\x00-\x20=\x7f]+))?")  # RFC 5321 §4.1.2
-_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")  # RFC 3461 §4
-_HEXCHAR = re.compile(r"\+([0-9A-F]{2})")
-_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 _SIZE = re.compile(r"[0-9]{1,20}")  # RFC 1870 §4; str.isdigit() would take digits of every script
-_NOTIFY = ("SUCCESS", "FAILURE", "DELAY")
 
 PARAMETERS = 20
-ENVID = 100  # characters, RFC 3461 §5.4
-ORCPT = 500  # characters, RFC 3461 §5.4
 
 
 class BadParameter(Exception):
@@ -83,29 +79,6 @@ def rcpt_options(text: str) -> RcptOptions:
             case _:
                 raise BadParameter("555 5.5.4 Unknown parameter of RCPT")
     return RcptOptions(notify, orcpt)
-
-
-def is_notify(value: str) -> bool:
-    """NEVER alone, or each of SUCCESS, FAILURE, DELAY at most once (RFC 3461 §4.1)."""
-    words = value.split(",")
-    return words == ["NEVER"] or (all(word in _NOTIFY for word in words) and len(set(words)) == len(words))
-
-
-def is_orcpt(value: str) -> bool:
-    """`addr-type;xtext` (RFC 3461 §4.2); RFC 6533 §3 allows UTF-8 under the type utf-8."""
-    kind, semicolon, address = value.partition(";")
-    if not (semicolon and address and len(value) <= ORCPT and _TYPE.fullmatch(kind)):
-        return False
-    if kind.lower() == "utf-8" and not address.isascii():
-        return address.isprintable()
-    return is_xtext(address)
-
-
-def is_xtext(value: str) -> bool:
-    """xtext (RFC 3461 §4) that hides no control character: it ends in a header field of a report."""
-    if not _XTEXT.fullmatch(value):
-        return False
-    return all(0x20 <= int(code, 16) < 0x7F for code in _HEXCHAR.findall(value))
 
 
 def chunk(argument: str) -> tuple[int, bool] | None:

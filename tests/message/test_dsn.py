@@ -5,6 +5,8 @@ from email.message import Message
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gk.message.compose import ComposeError
 from gk.message.date import parse_date
@@ -12,6 +14,7 @@ from gk.message.dsn import Failure, report
 from gk.message.dsn_words import ENGLISH, FRENCH
 from gk.message.scan import scan
 from gk.message.text import decode_words
+from tests.message.fuzz import examples
 
 HEADERS = b"From: anna@example.org\r\nTo: bob@example.com\r\nSubject: Hello\r\nMessage-ID: <1@example.org>\r\n\r\n"
 FAILED = Failure(
@@ -235,3 +238,47 @@ def test_a_report_refuses_what_cannot_be_sent() -> None:
     ):
         with pytest.raises(ComposeError):
             make(**changes)
+
+
+_ODD = [
+    "\r\n",
+    "\n",
+    "\r",
+    "\0",
+    "\r\nBcc: eve@x.test",
+    "\r\n\r\n",
+    "--=_",
+    "\x85",
+    "\u2028",
+    "é",
+    "rfc822;",
+    "x" * 90,
+    "5.1.1",
+]
+_TEXT = st.lists(st.sampled_from(_ODD) | st.text(max_size=4), max_size=6).map("".join)
+_FAILURES = st.builds(
+    Failure, recipient=_TEXT, original=st.none() | _TEXT, action=st.sampled_from(("failed", "delayed", "relayed")),
+    status=_TEXT, remote=st.none() | _TEXT, diagnostic=_TEXT,
+)  # fmt: skip
+_STATUS_FIELDS = {"original-recipient", "final-recipient", "action", "status", "remote-mta", "diagnostic-code"}
+
+
+@examples
+@given(st.lists(_FAILURES, min_size=1, max_size=3), _TEXT, _TEXT, st.booleans())
+def test_nothing_in_a_failure_adds_a_field_a_recipient_or_a_part(
+    failures: list[Failure], envid: str, header: str, whole: bool
+) -> None:
+    original = b"Message-ID: " + header.encode("utf-8", "replace") + b"\r\n" + HEADERS
+    raw = make(failures=failures, envid=envid, original_headers=original, ret_full=original + b"x" if whole else None)
+    assert b"\r" not in raw.replace(b"\r\n", b"") and b"\n" not in raw.replace(b"\r\n", b"") and b"\0" not in raw
+    message, parts = read(raw)
+    names = [name.lower() for name in message]
+    assert set(names) - {"in-reply-to", "references", "content-transfer-encoding"} == {
+        "date", "from", "to", "subject", "message-id", "auto-submitted", "mime-version", "content-type",
+    } and len(set(names)) == len(names)  # fmt: skip
+    assert len(parts) == 3
+    blocks = parts[1].get_payload()
+    assert isinstance(blocks, list) and len(blocks) == 1 + len(failures)
+    for block in blocks[1:]:
+        fields = [name.lower() for name in block]
+        assert set(fields) <= _STATUS_FIELDS and len(set(fields)) == len(fields)
