@@ -15,7 +15,7 @@ from gk import metrics
 from gk.config import Judge as Rules
 from gk.inbound.accept import Incoming, Message
 from gk.inbound.verdict import UNJUDGED, Action, Finding, Verdict
-from gk.mailauth import arc, results
+from gk.mailauth import arc, dmarc, results
 from gk.mailauth.authentic import Authentic, Authenticator, Sent
 from gk.mailauth.dmarc import Dmarc
 from gk.mailauth.questions import Answer, Kind
@@ -79,7 +79,8 @@ class Judge:
         decisive: Dmarc | None = None
         sealer = arc.vouched(found.arc, self._sealers)
         for one in found.dmarc:
-            asked = self._asked(one) if one.result == "fail" and sealer is None else "none"
+            failed = one.result == "fail" and sealer is None
+            asked = self._asked(one) if failed or one is dmarc.EXCESS else "none"
             if _DONE[asked] != "accept" and action != "refuse":
                 action, decisive = _DONE[asked], one
         disposed = {"accept": "none", "junk": "quarantine", "refuse": "reject"}[action]
@@ -129,7 +130,7 @@ def _findings(found: Authentic, sealer: str | None, decisive: Dmarc | None) -> I
     """What was found and where, the DNS's words with it; what decided comes first."""
     author = found.authors[0] if found.authors else None
     for one in found.dmarc:
-        text = f"{one.result} for {one.domain}"
+        text = f"{one.result} for {one.domain}" if one.domain else one.reason
         if one.aligned:
             text += " by " + ", ".join(one.aligned)
         elif one.record:

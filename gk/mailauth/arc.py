@@ -25,6 +25,7 @@ from gk.message.searched import Sliced
 RESULTS, SIGNATURE, SEAL = b"arc-authentication-results", b"arc-message-signature", b"arc-seal"
 SET = (RESULTS, SIGNATURE, SEAL)
 INSTANCES = 50  # of one chain, RFC 8617 §4.2.1
+OCTETS = 128 << 10  # of its fields: fifty real sets have as many
 LINE = 74  # octets of a line of h= and b=
 
 # What the seal of one message binds: what DKIM would, and the signatures that were there.
@@ -129,7 +130,7 @@ def vouched(arc: Arc, trusted: Collection[str]) -> str | None:
 def _unfit(letter: Letter) -> str:
     """Why a chain is not even looked at."""
     fields = [field for name in SET for field in letter.named(name)]
-    if len(fields) > 3 * INSTANCES:
+    if len(fields) > 3 * INSTANCES or sum(len(field.value) for field in fields) > OCTETS:
         return "the chain is too long"
     if not all(field.regular for field in fields):
         return "a field is too long or full of blanks"

@@ -57,7 +57,8 @@ class Authenticator:
         """All results for a message that begins at `start` of `size` octets; never raises but when cancelled."""
         questions = Questions(self._lookups, self._seconds)
         letter = await _letter(content, start, size)
-        ways = asyncio.gather(*(dmarc.walk(domain, questions) for domain in dmarc.authors(letter)))
+        wrote = await asyncio.to_thread(dmarc.authors, letter) if dmarc.is_long(letter) else dmarc.authors(letter)
+        ways = asyncio.gather(*(dmarc.walk(domain, questions) for domain in wrote.domains))
         spf, named, keys, walks = await asyncio.gather(
             self._spf.check(sent.address, sent.sender, sent.helo, questions, self._hostname),
             iprev.check(sent.address, questions),
@@ -70,6 +71,8 @@ class Authenticator:
         except TimeoutError:
             signatures, chain = unanswered(letter)
         judged = [await dmarc.judge(way, spf, signatures, questions) for way in walks]
+        if wrote.excess:
+            judged.append(dmarc.EXCESS)
         authors = tuple(f.where for f in letter.named(b"from")[: dmarc.AUTHORS])
         return Authentic(spf, tuple(signatures), tuple(judged), chain, named, authors, questions.answered())
 

@@ -18,6 +18,7 @@ from gk.message.mailboxes import Group, Mailbox, parse_list
 
 LABELS = 8  # names asked on the way up, §4.10
 AUTHORS = 5  # domains of one From that are looked at
+FROM, LONG = 64 << 10, 4 << 10  # octets of a From field that are read, and of all that are read in the event loop
 RECORD = 4 << 10  # octets of a record
 URIS = 10  # destinations of reports in one record
 POLICIES = ("none", "quarantine", "reject")
@@ -56,6 +57,10 @@ class Dmarc:
     reason: str = ""
 
 
+# Mail of so many authors is nobody's, and one of them may be forged: RFC 9989 leaves it to the receiver.
+EXCESS = Dmarc("permerror", "", "quarantine", reason="From has more authors than are looked at")
+
+
 @dataclass(frozen=True, slots=True)
 class Walk:
     """What the way up from a domain found: records by the name they are at, the longest first."""
@@ -83,18 +88,33 @@ class Walk:
         return at.get(self.domain) or at.get(self.organisation) or suffix
 
 
-def authors(letter: Letter) -> list[str]:
-    """The domains of the From fields, each once, as A-labels; addresses without a domain that can be are left out."""
+@dataclass(frozen=True, slots=True)
+class Authors:
+    """The domains of the From fields, each once, as A-labels; `excess`: there are more than are looked at."""
+
+    domains: tuple[str, ...]
+    excess: bool = False
+
+
+def is_long(letter: Letter) -> bool:
+    """Whether taking the authors apart takes longer than the event loop may stand still."""
+    return sum(len(field.value) for field in letter.named(b"from")) > LONG
+
+
+def authors(letter: Letter) -> Authors:
+    """Who wrote a message; addresses without a domain that can be are left out."""
     found: dict[str, None] = {}
-    for field in letter.named(b"from")[:AUTHORS]:
-        for item in parse_list(unfold(field.value)):
+    fields = letter.named(b"from")
+    excess = len(fields) > AUTHORS or any(len(field.value) > FROM for field in fields)
+    for field in fields[:AUTHORS]:
+        for item in parse_list(unfold(field.value[:FROM])):
             for mailbox in item.members if isinstance(item, Group) else (item,):
                 domain = _domain(mailbox)
                 if domain:
                     found[domain] = None
-                if len(found) == AUTHORS:
-                    return list(found)
-    return list(found)
+                if len(found) > AUTHORS:
+                    return Authors(tuple(found)[:AUTHORS], True)
+    return Authors(tuple(found), excess)
 
 
 def _domain(mailbox: Mailbox) -> str:

@@ -16,6 +16,7 @@ CRLF = b"\r\n"
 HEADER = 4 << 20  # octets in which the end of the header is looked for
 FIELDS = 2_000  # fields that are read
 LONGEST = 8 << 10  # octets of a field of tags; keys of 4,096 bits make 1,000
+TAGS = 64  # of one such field
 BLANKS = 50  # in a row, in a field of tags; nobody folds with more
 
 _FIELD = re.compile(rb"\r\n(?![ \t])")
@@ -39,7 +40,7 @@ class Field:
     @property
     def regular(self) -> bool:
         """Whether its tags can be read at little cost."""
-        return len(self.value) <= LONGEST and not _BLANKS.search(self.value)
+        return len(self.value) <= LONGEST and self.value.count(b";") <= TAGS and not _BLANKS.search(self.value)
 
 
 class Letter:

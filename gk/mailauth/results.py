@@ -53,7 +53,7 @@ def _part(method: str, result: str, reason: str, *properties: tuple[str, str], c
     words += [f"{name}={_value(value[:VALUE])}" for name, value in properties if value]
     text, width = words[0], len(words[0])
     for word in words[1:]:
-        fold = width + len(word) > LINE
+        fold = width + 1 + len(word) > LINE
         text += ("\r\n\t " if fold else " ") + word
         width = len(word) if fold else width + 1 + len(word)
     return text

@@ -118,6 +118,20 @@ async def test_one_forged_author_among_several_is_enough(names: Table, verifying
     assert (await judged(names, verifying, message)).action == "refuse"
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        b"From: " + b"".join(b"x@c%d.test, " % n for n in range(9)) + b"ann@a.test",
+        b"From: <x@c.test> (" + b"x" * 70_000 + b"), ann@a.test",
+        b"\r\n".join(b"From: x@c%d.test" % n for n in range(9)) + b"\r\nFrom: ann@a.test",
+    ],
+)
+async def test_a_crowd_of_authors_hides_no_forged_one(names: Table, verifying: Verifying, forged: bytes) -> None:
+    message = TEXT.replace(b"From: Ann <ann@a.test>", forged)
+    assert (await judged(names, verifying, message)).action == "junk"
+    assert (await judged(names, verifying, message, dmarc="off")).action == "accept"
+
+
 @pytest.mark.parametrize("failing", ["_dmarc.a.test", "a.test"])
 async def test_nothing_temporary_refuses_a_message(names: Table, verifying: Verifying, failing: str) -> None:
     names.failing.add(failing)
