@@ -221,6 +221,7 @@ class Zone(asyncio.DatagramProtocol):
         self.faults: dict[str, str] = {}  # name → servfail, silent, truncated
         self.signed: set[str] = set()  # domains whose answers are marked as validated (DNSSEC)
         self.asked: list[tuple[str, str]] = []
+        self.authority = False  # whether what is not there is said with an SOA record, and so may be remembered
         self.port = 0
 
     def add(self, name: str, kind: str, *values: str) -> None:
@@ -263,6 +264,8 @@ class Zone(asyncio.DatagramProtocol):
                 for found, value in self._chase(name, kind):
                     values = self._records[found][value]
                     response.answer.append(dns.rrset.from_text(found + ".", 60, "IN", value, *values))
+        if self.authority and not response.answer:
+            response.authority.append(dns.rrset.from_text("test.", 60, "IN", "SOA", "ns.test. x.test. 1 60 60 60 60"))
         self._transport.sendto(response.to_wire(max_size=65535), source)
 
 

@@ -5,6 +5,7 @@ trusted sealers may speak for it. Nothing temporary ever refuses a message.
 """
 
 import asyncio
+import functools
 import ipaddress
 import logging
 import time
@@ -36,19 +37,12 @@ class Judge:
 
     def __init__(self, authenticator: Authenticator, rules: Rules, hostname: str) -> None:
         self._authenticator, self._rules, self._hostname = authenticator, rules, hostname
-        self._trusted: list[Network] = [ipaddress.ip_network(text, strict=False) for text in rules.trusted]
+        self._trusted = tuple(ipaddress.ip_network(text, strict=False) for text in rules.trusted)
         self._sealers = frozenset(domain.lower() for domain in rules.trusted_sealers)
 
     def judges(self, address: str) -> bool:
         """Whether mail from a client there is judged."""
-        if not self._rules.enabled:
-            return False
-        try:
-            client = ipaddress.ip_address(address)
-        except ValueError:
-            return True
-        client = getattr(client, "ipv4_mapped", None) or client
-        return not any(client in network for network in self._trusted)
+        return self._rules.enabled and not _within(address, self._trusted)
 
     async def judge(self, incoming: Incoming, message: Message) -> Verdict:
         """What is to happen to a message; never raises but when cancelled."""
@@ -112,6 +106,16 @@ class Judge:
         return "quarantine" if rule == "quarantine" and one.policy == "reject" else one.policy
 
 
+@functools.lru_cache(1024)
+def _within(address: str, networks: tuple[Network, ...]) -> bool:
+    try:
+        client = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    client = getattr(client, "ipv4_mapped", None) or client
+    return any(client in network for network in networks)
+
+
 def _sender(incoming: Incoming) -> str:
     """The sender as the DNS can look for it."""
     if incoming.sender is None:
@@ -167,6 +171,7 @@ def _answer(answers: dict[tuple[str, Kind], Answer], name: str, kind: Kind, begi
     return f"{name} {kind}", " | ".join(texts)[:ANSWER] or ("(no such name)" if answer.missing else "(no record)")
 
 
+@functools.lru_cache(1024)
 def _pointer(address: str) -> str:
     try:
         return ipaddress.ip_address(address).reverse_pointer

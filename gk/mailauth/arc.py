@@ -59,8 +59,8 @@ class _Chain(Checked, dkim.ARC):  # type: ignore[misc]
     """The chain of a letter."""
 
     def __init__(self, letter: Letter, keys: Keys) -> None:
-        super().__init__(None, logger=SILENT)
-        self.letter, self.keys = letter, keys
+        Checked.__init__(self, letter, keys)
+        dkim.ARC.__init__(self, None, logger=SILENT)
         # dkimpy looks for a blank before i=, which the relaxed form does not have
         self.headers = [
             (f.written, f.value if f.value[:1].isspace() else b" " + f.value) for f in letter.fields if f.name in SET

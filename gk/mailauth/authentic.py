@@ -95,7 +95,7 @@ def _mapped(path: Path, start: int, size: int) -> Letter:
 async def _keys(names: Sequence[str], questions: Questions) -> Keys:
     """The key records by name; a name without an answer is missing."""
     distinct = list(dict.fromkeys(names))
-    answers = await asyncio.gather(*(questions.ask(name, "TXT") for name in distinct))
+    answers = await questions.every([(name, "TXT") for name in distinct])
     found: dict[str, bytes | None] = {}
     for name, answer in zip(distinct, answers, strict=True):
         if not answer.failed:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import dkim
 
 from gk.mailauth.letter import Field, Letter
-from gk.mailauth.signature import SILENT, Checked, Fault, Keys, checked_names, key_name, published, shown, tags
+from gk.mailauth.signature import Checked, Fault, Keys, checked_names, key_name, published, shown, tags
 
 SIGNATURES = 5  # of one message that are looked at; SECURITY: a thousand cost no more
 BEGINNING = 8  # characters of b= that tell two signatures apart, RFC 6008 §4
@@ -27,14 +27,6 @@ class Dkim:
     beginning: str = ""
     reason: str = ""
     where: tuple[int, int] = (0, 0)
-
-
-class _Signature(Checked, dkim.DKIM):  # type: ignore[misc]
-    """One signature of a letter."""
-
-    def __init__(self, letter: Letter, keys: Keys) -> None:
-        super().__init__(None, logger=SILENT)
-        self.letter, self.keys = letter, keys
 
 
 def wanted(letter: Letter) -> list[str]:
@@ -82,9 +74,7 @@ def _outcome(letter: Letter, field: Field, found: Mapping[bytes, bytes], keys: K
     names = checked_names(found)
     if b"from" not in names:
         raise Fault("permerror", "From is not signed")  # §5.4
-    signature = _Signature(letter, keys)
-    header = (field.written, field.value)
-    if not signature.verify_sig(dict(found), names, header, None):
+    if not Checked(letter, keys).verify_sig(found, names, (field.written, field.value), None):
         raise Fault("fail", "the signature does not fit")
     record = keys.get(key_name(found) or "")
     key = published(record) if record else None

@@ -3,7 +3,6 @@
 The organisational domain is found by walking up the tree of names (§4.10), at most eight of them, all asked at once.
 """
 
-import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -136,7 +135,7 @@ def names(domain: str) -> list[str]:
 async def walk(domain: str, questions: Questions) -> Walk:
     """Go up from a domain; never raises."""
     up = names(domain)
-    answers = await asyncio.gather(*(questions.ask(f"_dmarc.{name}", "TXT") for name in up))
+    answers = await questions.every([(f"_dmarc.{name}", "TXT") for name in up])
     records: list[Record] = []
     for name, answer in zip(up, answers, strict=True):
         if answer.failed:

@@ -1,6 +1,5 @@
 """Whether the name of a client's address leads back to the address (RFC 8601 §3)."""
 
-import asyncio
 import ipaddress
 from dataclasses import dataclass
 
@@ -29,8 +28,7 @@ async def check(address: str, questions: Questions) -> Iprev:
     if found.failed:
         return Iprev("temperror", address)
     names = list(dict.fromkeys(found.records))[:NAMES]
-    kind = "AAAA" if client.version == 6 else "A"
-    answers = await asyncio.gather(*(questions.ask(name, "AAAA" if kind == "AAAA" else "A") for name in names))
+    answers = await questions.every([(name, "AAAA" if client.version == 6 else "A") for name in names])
     for name, answer in zip(names, answers, strict=True):
         if any(_same(text, str(client)) for text in answer.records):
             return Iprev("pass", address, name)
@@ -40,6 +38,8 @@ async def check(address: str, questions: Questions) -> Iprev:
 
 
 def _same(text: str, address: str) -> bool:
+    if text == address:
+        return True
     try:
         return str(ipaddress.ip_address(text)) == address
     except ValueError:

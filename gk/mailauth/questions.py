@@ -5,12 +5,14 @@ has *failed*, which makes a temporary error of whatever needed it and never an e
 """
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from gk.net.dns import DnsFailed, Lookups, NoSuchName
 
 Kind = Literal["A", "AAAA", "MX", "PTR", "TXT"]
+Key = tuple[str, Kind]
 
 MOST = 250  # questions of one message; SPF may ask for about 110 (RFC 7208 §4.6.4), the rest is a dozen
 RECORDS = 100  # records of one answer that are read
@@ -33,49 +35,90 @@ class Answer:
 NOTHING, FAILED, MISSING = Answer(), Answer(failed=True), Answer(missing=True)
 
 
+@runtime_checkable
+class Remembering(Protocol):
+    """A resolver that can say at once what it knows already: most questions need no task and no timer then."""
+
+    def remembered(self, name: str, kind: str) -> Sequence[Any] | None:
+        """The records of dnspython's, None where they must be asked for. Raises NoSuchName."""
+        ...
+
+
 class Questions:
     """The questions of one message. `seconds`: what they may take in all."""
 
     def __init__(self, lookups: Lookups, seconds: float) -> None:
         self._lookups = lookups
+        self._memory = lookups if isinstance(lookups, Remembering) else None
         self._until = asyncio.get_running_loop().time() + seconds
-        self._asked: dict[tuple[str, Kind], Answer | asyncio.Future[Answer]] = {}
+        self._asked: dict[Key, Answer | asyncio.Future[Answer]] = {}
 
-    def answered(self) -> dict[tuple[str, Kind], Answer]:
+    def answered(self) -> dict[Key, Answer]:
         """Every question answered so far, by (name, type)."""
         return {key: answer for key, answer in self._asked.items() if isinstance(answer, Answer)}
+
+    async def every(self, keys: Iterable[Key]) -> list[Answer]:
+        """The answers to several questions, asked at once; never raises."""
+        wanted = [(name.lower().rstrip("."), kind) for name, kind in keys]
+        found = [self._at_once(key) for key in wanted]
+        missing = [at for at, answer in enumerate(found) if answer is None]
+        if len(missing) > 1:
+            later = await asyncio.gather(*(self._later(wanted[at]) for at in missing))
+        else:
+            later = [await self._later(wanted[at]) for at in missing]
+        given = iter(later)
+        return [answer if answer is not None else next(given) for answer in found]
 
     async def ask(self, name: str, kind: Kind) -> Answer:
         """The records of a name; never raises."""
         key = (name.lower().rstrip("."), kind)
+        return self._at_once(key) or await self._later(key)
+
+    def _at_once(self, key: Key) -> Answer | None:
+        """The answer that needs no waiting."""
         known = self._asked.get(key)
-        if isinstance(known, Answer):
-            return known
         if known is not None:
-            return await known
-        if not _possible(key[0]):
+            return known if isinstance(known, Answer) else None
+        name, kind = key
+        if not _possible(name):
             return NOTHING
         if len(self._asked) >= MOST:
+            return FAILED
+        if self._memory is None:
+            return None
+        try:
+            records = self._memory.remembered(_escaped(name), kind)
+        except NoSuchName:
+            answer = MISSING
+        else:
+            if records is None:
+                return None
+            answer = Answer(tuple(_plain(record, kind) for record in records[:RECORDS]))
+        self._asked[key] = answer
+        return answer
+
+    async def _later(self, key: Key) -> Answer:
+        known = self._asked.get(key)
+        if known is not None:
+            return known if isinstance(known, Answer) else await known
+        if len(self._asked) >= MOST:  # others were asked at once with it
             return FAILED
         waiting = self._asked[key] = asyncio.get_running_loop().create_future()
         answer = FAILED
         try:
-            answer = await self._within(*key)
+            async with asyncio.timeout_at(self._until):
+                answer = Answer(tuple(await self._look_up(*key)))
+        except NoSuchName:
+            answer = MISSING
+        except (DnsFailed, TimeoutError):
+            pass
         finally:
             self._asked[key] = answer
             waiting.set_result(answer)
         return answer
 
-    async def _within(self, name: str, kind: Kind) -> Answer:
-        try:
-            async with asyncio.timeout_at(self._until):
-                return Answer(tuple(await self._look_up(name.replace("\\", "\\\\"), kind)))
-        except NoSuchName:
-            return MISSING
-        except (DnsFailed, TimeoutError):
-            return FAILED
-
     async def _look_up(self, name: str, kind: Kind) -> list[Any]:
+        name = _escaped(name)
         match kind:
             case "TXT":
                 return [text[: TEXT + 1] for text in (await self._lookups.texts(name))[:RECORDS]]
@@ -87,8 +130,26 @@ class Questions:
                 return (await self._lookups.records(name, kind))[:RECORDS]
 
 
+def _plain(record: Any, kind: Kind) -> Any:
+    """A record of dnspython's as plain values."""
+    match kind:
+        case "TXT":
+            return b"".join(record.strings)[: TEXT + 1]
+        case "MX":
+            return record.preference, record.exchange.to_text().rstrip(".").lower()
+        case "PTR":
+            return record.target.to_text().rstrip(".").lower()
+        case _:
+            return record.address
+
+
+def _escaped(name: str) -> str:
+    """A name in the form of zone files."""
+    return name.replace("\\", "\\\\")
+
+
 def _possible(name: str) -> bool:
     """Whether the DNS can hold such a name."""
     if not name.isascii() or not 0 < len(name) <= NAME:
         return False
-    return all(0 < len(label) <= LABEL for label in name.split("."))
+    return max(map(len, labels := name.split("."))) <= LABEL and all(labels)

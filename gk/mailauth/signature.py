@@ -57,7 +57,8 @@ class Key:
     hashes: frozenset[bytes]  # empty: any
 
 
-def tags(value: bytes) -> dict[bytes, bytes]:
+@functools.lru_cache(64)  # asked for the key, and again to verify
+def tags(value: bytes) -> Mapping[bytes, bytes]:
     """The tags of a signature field. Raises Fault."""
     try:
         found: dict[bytes, bytes] = parse_tag_value(value)
@@ -78,13 +79,15 @@ def key_name(found: Mapping[bytes, bytes]) -> str | None:
 
 
 class Checked:
-    """What verifies one signature; beside dkimpy's classes, which call `verify_sig` and never reach their own."""
+    """What verifies one signature; before dkimpy's own classes, which call `verify_sig` and never reach theirs."""
 
-    letter: Letter
-    keys: Keys
-    unanswered = False  # a key was asked for and nobody said whether it is there
+    def __init__(self, letter: Letter, keys: Keys) -> None:
+        self.letter, self.keys = letter, keys
+        self.unanswered = False  # a key was asked for and nobody said whether it is there
 
-    def verify_sig(self, sig: dict[bytes, bytes], include_headers: list[bytes], header: Any, dnsfunc: object) -> bool:
+    def verify_sig(
+        self, sig: Mapping[bytes, bytes], include_headers: list[bytes], header: Any, dnsfunc: object
+    ) -> bool:
         """Whether the signature of these tags holds. Raises Fault for what makes it worthless."""
         names = [name for name in include_headers if name]
         if len(names) > NAMES:
@@ -102,7 +105,7 @@ class Checked:
         digest = hashlib.new(hashed, text + whole.removesuffix(b"\r\n"), usedforsecurity=False).digest()
         return _holds(key.public, hashed, _decoded(sig[b"b"]), digest)
 
-    def _key(self, sig: dict[bytes, bytes]) -> Key:
+    def _key(self, sig: Mapping[bytes, bytes]) -> Key:
         name = key_name(sig)
         if name is None:
             raise Fault("permerror", "d= or s= is no name")
@@ -117,7 +120,7 @@ class Checked:
             raise found
         return found
 
-    def _check_body(self, sig: dict[bytes, bytes], hashed: str, relax: bool) -> None:
+    def _check_body(self, sig: Mapping[bytes, bytes], hashed: str, relax: bool) -> None:
         digest, octets = self.letter.body_hash(hashed, relax)
         if b"l" in sig and int(sig[b"l"] or b"0") < octets:
             # Whoever adds text behind the signed part makes it the author's (§8.2).

@@ -18,7 +18,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # invalid escape sequences in its source
     import spf
 
-from gk.mailauth.questions import Answer, Kind, Questions
+from gk.mailauth.questions import Answer, Key, Kind, Questions
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +26,11 @@ RECORD = 8 << 10  # octets of a policy; more is nobody's who means well, and pys
 TERM = 512  # octets of one term of it
 LABELS = 127  # dots of a term with macros: a name has no more
 TERMS = 500  # of one record
-EXCHANGERS = 10  # addresses of mail servers fetched together, RFC 7208 §4.6.4
 ROUNDS = 160  # evaluations of one message: each asks something new, and the limits allow about 110 questions
 IN_LOOP = 2 << 10  # octets of policies evaluated in the event loop; more goes to a thread
 REMEMBERED = 10_000  # (address, domain) pairs whose questions are remembered
 REASON = 200  # characters of a reason that are kept: pyspf's repeat what the stranger wrote
 
-Key = tuple[str, Kind]
 _SPF = re.compile(rb"v=spf1(?: |\Z)", re.IGNORECASE)  # RFC 7208 §4.5
 
 
@@ -78,9 +76,8 @@ class Checker:
         return Spf(result, domain, is_helo, reason[:REASON], explanation[:REASON])
 
     async def _ahead(self, keys: tuple[Key, ...], known: dict[Key, Answer], questions: Questions) -> None:
-        """Fetch these answers, and with mail servers their addresses."""
-        answers = await asyncio.gather(*(questions.ask(*key) for key in keys))
-        known.update(zip(keys, answers, strict=True))
+        """Fetch these answers."""
+        known.update(zip(keys, await questions.every(keys), strict=True))
 
     def _remember(self, place: tuple[str, str], keys: tuple[Key, ...]) -> None:
         self._hints[place] = keys

@@ -3,6 +3,8 @@
 import asyncio
 import ipaddress
 import logging
+import time
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -20,7 +22,7 @@ from gk.errors import Unavailable
 log = logging.getLogger(__name__)
 
 LIFETIME = 10.0  # seconds for one question, all servers and tries together
-CACHE = 10_000  # answers
+CACHE, LONGEST = 20_000, 86_400  # answers that are remembered, and for how many seconds
 
 
 class Records(list[Any]):
@@ -107,8 +109,9 @@ class SystemResolver:
             except (dns.exception.DNSException, ValueError):  # a machine without DNS still serves its own users
                 log.warning("event=no_resolver remedy=%s", "name one in dns.resolver of gk.toml")
         self._resolver.lifetime = LIFETIME
-        if remember:
-            self._resolver.cache = dns.resolver.LRUCache(CACHE)
+        self._known: OrderedDict[tuple[str, str], tuple[float, Records | None]] | None = (
+            OrderedDict() if remember else None
+        )
         addresses = [str(getattr(server, "address", server)) for server in self._resolver.nameservers]
         self._trusted = validating or (bool(addresses) and all(is_loopback(address) for address in addresses))
         if self._trusted:
@@ -151,8 +154,19 @@ class SystemResolver:
         found = await self._ask(name, "TLSA")
         return [Tlsa(r.usage, r.selector, r.mtype, r.cert) for r in found] if found.vouched else []
 
+    def remembered(self, name: str, kind: str) -> Records | None:
+        """The records of a name, if they are known already. Raises NoSuchName."""
+        kept = self._known.get((name, kind)) if self._known is not None else None
+        if kept is None or kept[0] < time.time():
+            return None
+        if kept[1] is None:
+            raise NoSuchName(name)
+        return kept[1]
+
     async def _ask(self, name: str, kind: str) -> Records:
         """One question for all who wait for its answer: a domain's messages come in flocks."""
+        if (kept := self.remembered(name, kind)) is not None:
+            return kept
         answer = self._asked.get((name, kind))
         if answer is None:
             answer = self._asked[name, kind] = asyncio.ensure_future(self._look_up(name, kind))
@@ -167,11 +181,33 @@ class SystemResolver:
     async def _look_up(self, name: str, kind: str) -> Records:
         try:
             answer = await self._resolver.resolve(name.rstrip(".") + ".", kind, raise_on_no_answer=False)
-        except dns.resolver.NXDOMAIN:
+        except dns.resolver.NXDOMAIN as error:
+            self._keep(name, kind, _negative(error), None)
             raise NoSuchName(name) from None
         except (dns.exception.DNSException, OSError, ValueError) as error:
             raise DnsFailed(f"the name {name} cannot be looked up now ({type(error).__name__})") from None
         found = Records(answer)
         found.name = answer.canonical_name.to_text(omit_final_dot=True)
         found.vouched = self._trusted and bool(answer.response.flags & dns.flags.AD)
+        self._keep(name, kind, answer.chaining_result.minimum_ttl, found)  # that of the SOA record where it is empty
         return found
+
+    def _keep(self, name: str, kind: str, seconds: int, found: Records | None) -> None:
+        """Remember an answer; dnspython's own memory costs four times as much to ask."""
+        if self._known is None or seconds <= 0:
+            return
+        self._known[name, kind] = (time.time() + min(seconds, LONGEST), found)
+        self._known.move_to_end((name, kind))
+        if len(self._known) > CACHE:
+            self._known.popitem(last=False)
+
+
+def _negative(error: dns.resolver.NXDOMAIN) -> int:
+    """How long it may be remembered that a name does not exist (RFC 2308 §5): not at all without an SOA record."""
+    spans = [
+        min(rrset.ttl, rrset[0].minimum)
+        for response in error.responses().values()  # type: ignore[no-untyped-call]
+        for rrset in response.authority
+        if rrset.rdtype == dns.rdatatype.SOA
+    ]
+    return min(spans, default=0)

@@ -127,3 +127,40 @@ async def test_one_who_stops_waiting_takes_the_answer_from_nobody(names: Zone) -
     gone.cancel()
     assert await stays == [(10, "mx0.far.test.")]
     assert gone.cancelled()
+
+
+async def test_what_is_known_is_said_at_once_until_its_time_is_over(
+    names: Zone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names.domain("far.test", "192.0.2.1")
+    found = resolver(names)
+    assert found.remembered("far.test", "MX") is None
+    await found.mx("far.test")
+    (record,) = found.remembered("far.test", "MX") or []
+    assert record.preference == 10
+    later = time.time() + 61  # the zone's answers are good for a minute
+    monkeypatch.setattr(dns_module.time, "time", lambda: later)
+    assert found.remembered("far.test", "MX") is None
+
+
+async def test_that_a_name_does_not_exist_is_remembered_where_the_zone_says_for_how_long(names: Zone) -> None:
+    found = resolver(names)
+    for authority, times in ((False, 2), (True, 1)):  # RFC 2308 §5
+        names.authority = authority
+        names.asked.clear()
+        for _ in range(2):
+            with pytest.raises(NoSuchName):
+                await found.mx("nowhere.test")
+        assert len(names.asked) == times
+    with pytest.raises(NoSuchName):
+        found.remembered("nowhere.test", "MX")
+
+
+async def test_the_memory_has_an_end(names: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dns_module, "CACHE", 3)
+    names.authority = True
+    found = resolver(names)
+    for number in range(5):
+        with pytest.raises(NoSuchName):
+            await found.mx(f"{number}.test")
+    assert [name for name, _ in found._known or {}] == ["2.test", "3.test", "4.test"]
