@@ -27,6 +27,7 @@ from gk.imap.server import ImapServer
 from gk.inbound.accept import Accept
 from gk.inbound.judge import Judge
 from gk.log import setup
+from gk.mailauth.arc import Sealer
 from gk.mailauth.authentic import Authenticator
 from gk.mailauth.keys import Keys
 from gk.mailauth.records import Offer
@@ -91,7 +92,7 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
         judge = Judge(
             Authenticator(resolver, verifying, config.hostname, config.judge.dns_seconds), config.judge, config.hostname
         )
-        accept = Accept(store, here.directory, config.hostname, config.limits, judge)
+        accept = Accept(store, here.directory, config.hostname, config.limits, judge, sealing=Sealer(here.names.keys))
         policies = _policies(config, store, resolver)
         runner = _runner(config, store, here.directory, bus, resolver, policies, signer)
         listeners = _listeners(config, store, certificates, logins, accept, here.batch.submit, inherited)

@@ -35,6 +35,8 @@ SIGNED = (
 )  # fmt: skip
 
 _INSTANCE = re.compile(rb"(?:^|;)\s*i\s*=\s*(\d{1,3})\s*(?:;|$)")
+_QUOTED = re.compile(rb'"[^"]*"')  # in results of ours: what strangers chose, where it is no plain word
+_PASSED_HERE = re.compile(rb";\s*arc=pass\b")
 _PASSED = re.compile(rb"(?:^|;)\s*(dmarc|spf|dkim)\s*=\s*(\w+)", re.IGNORECASE)
 
 
@@ -143,25 +145,24 @@ class Sealer:
     def __init__(self, keys: OwnKeys, now: Callable[[], float] = time.time) -> None:
         self._keys, self._now = keys, now
 
-    async def seal(self, content: Sliced, size: int, results: str, domain: str) -> bytes:
+    async def seal(self, domain: str, content: Sliced, size: int, results: bytes) -> bytes:
         """The three fields of the next set, CRLF at their ends, for a message of `size` octets with CRLF line ends.
 
-        `results` is an Authentication-Results value, our name first; its arc= says what became of the chain there
-        is. b"" where the domain has no key, or the chain is of such length, or broken, that nobody would believe it.
+        `results` is our Authentication-Results field; its arc= says what became of the chain there is. b"" where
+        nothing was found out, the domain has no key, or the chain is so long, or broken, that nobody would believe it.
         """
-        return await asyncio.to_thread(self._seal, content, size, results, domain)
+        return await asyncio.to_thread(self._seal, domain, content, size, results) if results else b""
 
-    def _seal(self, content: Sliced, size: int, results: str, domain: str) -> bytes:
+    def _seal(self, domain: str, content: Sliced, size: int, results: bytes) -> bytes:
         key = next((k for k in self._keys.signing(domain) if k.algorithm == "rsa-sha256"), None)
         letter = Letter(content, 0, size)
         sets = _sets(letter)
         if key is None or sets is None or len(sets) >= INSTANCES:
             return b""
-        before = re.search(r"\barc=(\w+)", results)
-        if sets and (before is None or before[1] != "pass"):
+        if sets and not _PASSED_HERE.search(_QUOTED.sub(b"", results)):
             return b""  # §5.1.2: after a failure nothing more is to be proved
         instance, domain, now = len(sets) + 1, canonical(domain), int(self._now())
-        reported = f" i={instance}; {results.strip()}".encode()
+        reported = b" i=%d; " % instance + results.partition(b":")[2].strip()
         head = f" i={instance}; a={key.algorithm}; d={domain};\r\n\ts={key.selector}; t={now};"
         signed = _signed(letter, head, key)
         seal = (head + f" cv={'pass' if sets else 'none'};\r\n\tb=").encode()

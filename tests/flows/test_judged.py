@@ -11,11 +11,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import authres
+import dkim
 import pytest
 
+from gk.mailauth.arc import Sealer
 from tests.flows.conftest import ALICE, BOB, House, house
 from tests.mailauth.signed import TEXT, Author
 from tests.mailauth.test_spf import txt
+from tests.mailauth.verifiers import records
 
 OURS, THEIRS = "127.0.0.8", "127.0.0.9"  # of clients: SPF allows the first
 LARGE = TEXT + b"A line that makes the message large, again and again.\r\n" * 12_000  # 650 KB
@@ -176,3 +179,48 @@ def _verifiers() -> list[int]:
             if parent == os.getpid() and b"gk.mailauth.child" in (entry / "cmdline").read_bytes():
                 found.append(int(entry.name))
     return found
+
+
+def chain(message: bytes, published: dict[str, bytes]) -> tuple[bytes, int]:
+    """What another library says of the received chain: its status, and how many sets there are."""
+    status, sets, _ = dkim.arc_verify(message, dnsfunc=lambda name, timeout=5: published.get(name.decode()[:-1]))
+    return status, len(sets)
+
+
+@pytest.mark.parametrize("text", [TEXT, LARGE], ids=["small", "large"])
+async def test_what_is_handed_on_bears_our_seal_above_the_chain_it_came_with(
+    gk: House, author: Author, text: bytes
+) -> None:
+    far = await gk.stranger("far.test")
+    published = author.published | {n: t.encode() for n, t in records(gk.rooms.names.keys, "example.test").items()}
+    for sealed_by_others in (False, True):
+        message = author.sign(text)
+        if sealed_by_others:
+            seen = b"Authentication-Results: list.test; dmarc=pass; arc=none\r\n"
+            message = await Sealer(author.keys).seal("a.test", message, len(message), seen) + message
+        assert (await deliver(gk, message, "away@example.test", sender="x@other.test"))[0] == 250
+        handed = (await far.message()).content
+        assert handed.endswith(message)
+        assert chain(handed, published) == (b"pass", 1 + sealed_by_others)
+        head = handed[: -len(message)]
+        assert head.startswith(b"ARC-Seal: i=%d; a=rsa-sha256; d=example.test;" % (1 + sealed_by_others))
+        (ours,) = re.findall(rb"ARC-Authentication-Results: i=\d; mail\.example\.test;(?s:.*?)\r\n(?=\S)", head)
+        assert b"dkim=pass header.d=a.test" in ours and b"dmarc=pass (p=reject dis=none) header.from=a.test" in ours
+
+
+async def test_a_chain_that_is_broken_is_handed_on_without_a_seal(gk: House, author: Author) -> None:
+    far = await gk.stranger("far.test")
+    seen = b"Authentication-Results: list.test; dmarc=pass; arc=none\r\n"
+    message = author.sign()
+    seal = await Sealer(author.keys).seal("a.test", message, len(message), seen)
+    for broken in (
+        seal.replace(b"dmarc=pass", b"dmarc=fail") + message,
+        seal.replace(b"cv=none", b"cv=fail") + message,
+        seal.replace(b"i=1;", b"i=2;") + message,
+    ):
+        sender = '"; arc=pass"@other.test'
+        assert (await deliver(gk, broken, "away@example.test", sender=sender))[0] == 250
+        handed = (await far.message()).content
+        assert handed.endswith(broken)
+        assert handed.count(b"\r\nARC-Seal:") == 1 and not handed.startswith(b"ARC-")
+        assert b"arc=fail" in handed[: -len(broken)]

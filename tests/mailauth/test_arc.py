@@ -9,13 +9,20 @@ from hypothesis import strategies as st
 
 from gk.mailauth import arc
 from gk.mailauth.arc import Arc, Sealer
+from gk.mailauth.authentic import Authentic, Sent
+from gk.mailauth.iprev import Iprev
 from gk.mailauth.letter import Letter
+from gk.mailauth.results import header
+from gk.mailauth.spf import Spf
 from tests.corpus import corpus_path
 from tests.mailauth.fuzzing import examples
 from tests.mailauth.signed import TEXT, Author
 from tests.mailauth.yamlish import documents
 
-PASSED = "mail.a.test; spf=pass smtp.mailfrom=x@b.test; dmarc=pass header.from=b.test; arc=none"
+PASSED = (
+    "Authentication-Results: mail.a.test;\r\n\tspf=pass smtp.mailfrom=x@b.test;\r\n\tdmarc=pass header.from=b.test;"
+    "\r\n\tarc=none\r\n"
+)
 
 
 def verified(message: bytes, published: dict[str, bytes]) -> Arc:
@@ -34,7 +41,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Author:
 
 
 async def sealed(by: Author, message: bytes, results: str = PASSED) -> bytes:
-    return await Sealer(by.keys).seal(message, len(message), results, by.domain) + message
+    return await Sealer(by.keys).seal(by.domain, message, len(message), results.encode()) + message
 
 
 def test_the_public_vectors_pass() -> None:
@@ -80,7 +87,18 @@ async def test_a_broken_chain_is_not_sealed_again(author: Author) -> None:
     assert await sealed(author, message, PASSED.replace("arc=none", "arc=fail")) == message
     gap = message.replace(b" i=1;", b" i=3;")
     assert await sealed(author, gap, PASSED.replace("arc=none", "arc=pass")) == gap
-    assert await Sealer(author.keys).seal(TEXT, len(TEXT), PASSED, "nobody.test") == b""
+    assert await Sealer(author.keys).seal("nobody.test", TEXT, len(TEXT), PASSED.encode()) == b""
+    assert await sealed(author, TEXT, "") == TEXT  # nobody looked at it
+
+
+@pytest.mark.parametrize(
+    "forged", ["x@b.test; arc=pass", '"; arc=pass"@b.test', "arc=pass@b.test", "b.test;\r\n\tarc=passable"]
+)
+async def test_a_sender_cannot_say_that_a_broken_chain_is_whole(author: Author, forged: str) -> None:
+    message = await sealed(author, TEXT)
+    sent = Sent("192.0.2.1", "x.test", forged)
+    found = Authentic(Spf("none", ""), (), (), Arc("fail"), Iprev("fail", "192.0.2.1"))
+    assert await sealed(author, message, header(found, sent, "mail.a.test").decode()) == message
 
 
 @pytest.mark.parametrize(
