@@ -105,8 +105,8 @@ async def test_a_trusted_seal_speaks_for_a_forwarded_message(
     for name, record in lists.published.items():
         names.txt(name, record)
     changed = author.sign().replace(b"Subject: ", b"Subject: [list] ")
-    seen = "mail.list.test; dkim=pass header.d=a.test; dmarc=pass header.from=a.test; arc=none"
-    message = await Sealer(lists.keys).seal(changed, len(changed), seen, "list.test") + changed
+    seen = b"Authentication-Results: mail.list.test; dkim=pass header.d=a.test; dmarc=pass header.from=a.test; arc=none"
+    message = await Sealer(lists.keys).seal("list.test", changed, len(changed), seen) + changed
     assert (await judged(names, verifying, message)).action == "refuse"
     verdict = await judged(names, verifying, message, trusted_sealers=("List.Test",))
     assert (verdict.action, verdict.results["arc"], verdict.results["dmarc"]) == ("accept", ("pass",), ("fail",))
