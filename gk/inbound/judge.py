@@ -16,7 +16,7 @@ from gk import metrics
 from gk.config import Judge as Rules
 from gk.inbound.accept import Incoming, Message
 from gk.inbound.verdict import UNJUDGED, Action, Finding, Verdict
-from gk.mailauth import arc, dmarc, results
+from gk.mailauth import arc, results
 from gk.mailauth.authentic import Authentic, Authenticator, Sent
 from gk.mailauth.dmarc import Dmarc
 from gk.mailauth.questions import Answer, Kind
@@ -74,7 +74,7 @@ class Judge:
         sealer = arc.vouched(found.arc, self._sealers)
         for one in found.dmarc:
             failed = one.result == "fail" and sealer is None
-            asked = self._asked(one) if failed or one is dmarc.EXCESS else "none"
+            asked = self._asked(one) if failed or one.result == "permerror" else "none"
             if _DONE[asked] != "accept" and action != "refuse":
                 action, decisive = _DONE[asked], one
         disposed = {"accept": "none", "junk": "quarantine", "refuse": "reject"}[action]

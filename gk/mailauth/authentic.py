@@ -71,8 +71,8 @@ class Authenticator:
         except TimeoutError:
             signatures, chain = unanswered(letter)
         judged = [await dmarc.judge(way, spf, signatures, questions) for way in walks]
-        if wrote.excess:
-            judged.append(dmarc.EXCESS)
+        if wrote.fault:
+            judged.append(dmarc.unknown(wrote.fault))
         authors = tuple(f.where for f in letter.named(b"from")[: dmarc.AUTHORS])
         return Authentic(spf, tuple(signatures), tuple(judged), chain, named, authors, questions.answered())
 

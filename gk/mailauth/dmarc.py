@@ -14,6 +14,7 @@ from gk.mailauth.spf import Spf
 from gk.message.address import AddressError, ascii_domain
 from gk.message.header import unfold
 from gk.message.mailboxes import Group, Mailbox, parse_list
+from gk.message.text import decode_words
 
 LABELS = 8  # names asked on the way up, §4.10
 AUTHORS = 5  # domains of one From that are looked at
@@ -22,6 +23,9 @@ RECORD = 4 << 10  # octets of a record
 URIS = 10  # destinations of reports in one record
 POLICIES = ("none", "quarantine", "reject")
 VERSION = re.compile(rb"v[ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)")
+_NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
+_LITERAL = re.compile(rb"\[[0-9a-fipv.:]*\]", re.IGNORECASE)  # an address of a host
+_AT = re.compile("[@\uff20\ufe6b]")  # the full-width and the small one, too
 _URI = re.compile(r"(mailto|https?):[\x21-\x7e]{1,500}", re.IGNORECASE)
 
 
@@ -56,8 +60,8 @@ class Dmarc:
     reason: str = ""
 
 
-# Mail of so many authors is nobody's, and one of them may be forged: RFC 9989 leaves it to the receiver.
-EXCESS = Dmarc("permerror", "", "quarantine", reason="From has more authors than are looked at")
+# Such a From may show an author whose domain would refuse it: RFC 9989 leaves that to the receiver.
+CROWD, UNREADABLE = "From has more authors than are looked at", "From has an address that cannot be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +93,10 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Authors:
-    """The domains of the From fields, each once, as A-labels; `excess`: there are more than are looked at."""
+    """The domains of the From fields, each once, as A-labels; `fault`: why there may be others than these."""
 
     domains: tuple[str, ...]
-    excess: bool = False
+    fault: str = ""
 
 
 def is_long(letter: Letter) -> bool:
@@ -101,29 +105,42 @@ def is_long(letter: Letter) -> bool:
 
 
 def authors(letter: Letter) -> Authors:
-    """Who wrote a message; addresses without a domain that can be are left out."""
+    """Who wrote a message."""
     found: dict[str, None] = {}
     fields = letter.named(b"from")
-    excess = len(fields) > AUTHORS or any(len(field.value) > FROM for field in fields)
+    crowd = len(fields) > AUTHORS or any(len(field.value) > FROM for field in fields)
+    unreadable = False
     for field in fields[:AUTHORS]:
-        for item in parse_list(unfold(field.value[:FROM])):
+        named = False
+        value = unfold(field.value[:FROM])
+        for item in parse_list(value):
             for mailbox in item.members if isinstance(item, Group) else (item,):
                 domain = _domain(mailbox)
                 if domain:
                     found[domain] = None
+                named |= domain is not None and mailbox.domain is not None
+                unreadable |= domain is None
                 if len(found) > AUTHORS:
-                    return Authors(tuple(found)[:AUTHORS], True)
-    return Authors(tuple(found), excess)
+                    return Authors(tuple(found)[:AUTHORS], CROWD)
+        if not named:  # programs show words as they stand, as if they were an address
+            unreadable |= _AT.search(decode_words(value)) is not None
+    return Authors(tuple(found), CROWD if crowd else UNREADABLE if unreadable else "")
 
 
-def _domain(mailbox: Mailbox) -> str:
-    if not mailbox.domain:
+def unknown(fault: str) -> Dmarc:
+    """The result for the authors who are not asked about."""
+    return Dmarc("permerror", "", "quarantine", reason=fault)
+
+
+def _domain(mailbox: Mailbox) -> str | None:
+    """The domain of an author: "" where there is none to ask, None where it cannot be read."""
+    if not mailbox.domain or _LITERAL.fullmatch(mailbox.domain):
         return ""
     try:
         domain = ascii_domain(mailbox.domain.decode().rstrip("."))
     except (AddressError, UnicodeDecodeError):
-        return ""
-    return domain if re.fullmatch(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", domain) and len(domain) <= 253 else ""
+        return None
+    return domain if _NAME.fullmatch(domain) and len(domain) <= 253 else None
 
 
 def names(domain: str) -> list[str]:

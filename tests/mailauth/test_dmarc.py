@@ -1,7 +1,5 @@
 """DMARC: the walk up the tree, alignment, what is asked for, and records that are none (RFC 9989)."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -146,11 +144,45 @@ def test_every_author_counts() -> None:
 def test_a_thousand_authors_are_five() -> None:
     text = b"From: " + b", ".join(b"x@d%d.test" % n for n in range(1000)) + b"\r\n\r\n"
     found = dmarc.authors(Letter(text, 0, len(text)))
-    assert len(found.domains) == 5 and found.excess
+    assert len(found.domains) == 5 and found.fault == dmarc.CROWD
     text = b"From: " + b"(" * 50_000 + b"\r\n\r\n"
-    began = time.perf_counter()
     assert dmarc.authors(Letter(text, 0, len(text))) == dmarc.Authors(())
-    assert time.perf_counter() - began < 0.1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"Ann <ann@a.test\x00>", b"Ann <ann@a.test\xff>", b"Ann <ann@a..test>", b"Ann <ann@[a.test]>", b'"ann@a.test',
+        b'"ann@a.test"', b"=?utf-8?q?ann=40a.test?=", b"=?utf-8?b?PGFubkBhLnRlc3Q+?=", b"Ann <ann@=?utf-8?q?a.test?=>",
+        "ann\uff20a.test".encode(), "Ann <ann@\uff41.test>".encode(), "Ann <ann@a\u3002test>".encode(),
+        b"eve@evil.test, Ann <ann@a..test>", b"eve@evil.test\r\nFrom: =?utf-8?q?ann=40a.test?=",
+    ],
+)  # fmt: skip
+def test_an_author_who_cannot_be_read_but_may_be_shown_is_a_fault(value: bytes) -> None:
+    text = b"From: " + value + b"\r\n\r\n"
+    assert dmarc.authors(Letter(text, 0, len(text))).fault == dmarc.UNREADABLE
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"MAILER-DAEMON", b"Mail Delivery System <>", b"root <root@[192.0.2.1]>", b"undisclosed:;"]
+)
+def test_who_has_no_domain_is_no_fault(value: bytes) -> None:
+    text = b"From: " + value + b"\r\n\r\n"
+    assert dmarc.authors(Letter(text, 0, len(text))) == dmarc.Authors(())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"ann@a.test", b"Ann <ann@A.TEST.>", b"Ann <ann@a(x).test>", b"Ann <ann@a.test", b"Ann ann@a.test>",
+        b"Ann <@evil.test:ann@a.test>", b"Ann <ann @ a.test>", b"Ann <ann@evil@a.test>",
+        b"\r\n\tAnn <ann@a\r\n\t.test>",
+        b'"eve@evil.test" <ann@a.test> (eve@evil.test)', b"eve@evil.test <ann@a.test>",
+    ],
+)  # fmt: skip
+def test_the_author_is_found_however_it_is_written(value: bytes) -> None:
+    text = b"From : " + value + b"\r\n\r\n"
+    assert dmarc.authors(Letter(text, 0, len(text))) == dmarc.Authors(("a.test",))
 
 
 def test_destinations_of_reports_are_read_and_few() -> None:
