@@ -18,7 +18,7 @@ class Compilation:
     def __init__(self) -> None:
         self.required: set[str] = set()
         self.variables: set[str] = set()
-        self.looks_at_body = False
+        self.looks_at_body = self.asks_verdict = False
 
     def needs(self, place: Place, what: str, extensions: Sequence[str]) -> None:
         """Raise SieveError unless one of the extensions was required (RFC 5228 §3.2)."""

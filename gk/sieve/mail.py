@@ -5,7 +5,7 @@ from functools import cached_property
 
 from gk.message.address import Address
 from gk.message.charset import decode
-from gk.message.header import Raw, fields, joined, unfold
+from gk.message.header import SECTION, Raw, fields, joined, unfold
 from gk.message.mailboxes import Group, parse_list
 from gk.message.part import Part
 from gk.message.scan import scan
@@ -14,6 +14,7 @@ from gk.message.text import decode_words, to_text, transfer_decode, walk
 
 BODY = 1 << 20  # octets of content a body test looks at
 READ = 64 << 10  # octets of a field that are looked at
+STEP = 16 << 10  # octets in which the end of a header is looked for at once
 
 
 class Field:
@@ -51,7 +52,7 @@ def _addresses(value: bytes) -> Iterator[tuple[str, str]]:
 class Mail:
     """One message with its envelope; `recipient` is the address it is delivered for.
 
-    `raw` is the message as it would be stored, `tree` its scan.
+    `raw` is the message as it would be stored, `tree` its scan where there is one already.
     """
 
     def __init__(
@@ -64,10 +65,27 @@ class Mail:
         size: int | None = None,
     ) -> None:
         self.raw = raw
-        self.tree = scan(raw) if tree is None else tree
+        self._tree = tree
         self.sender, self.recipient = sender, recipient
         self.size = len(raw) if size is None else size
         self._texts: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+
+    @cached_property
+    def tree(self) -> Part:
+        """The parts of the message; found when a script asks for them, and most do not."""
+        return scan(self.raw) if self._tree is None else self._tree
+
+    @cached_property
+    def _header(self) -> int:
+        """Octets of the header section."""
+        if self._tree is not None:
+            return self._tree.body
+        for start in range(0, min(len(self.raw), SECTION), STEP):
+            piece = self.raw[max(0, start - 3) : start + STEP]
+            crlf, bare = piece.find(b"\n\r\n"), piece.find(b"\n\n")
+            if crlf >= 0 or bare >= 0:
+                return max(0, start - 3) + min(at for at in (crlf, bare) if at >= 0) + 2
+        return min(len(self.raw), SECTION)
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
@@ -75,7 +93,7 @@ class Mail:
         raw = self.raw
         return tuple(
             Field(decode(name, None), raw[start:end], place)
-            for place, (name, start, end) in enumerate(fields(raw, 0, self.tree.body))
+            for place, (name, start, end) in enumerate(fields(raw, 0, self._header))
         )
 
     def body(self, transform: str, types: tuple[str, ...] = ()) -> list[str]:

@@ -97,6 +97,7 @@ class Traced:
     line: int
     text: str
     result: bool
+    program: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +115,4 @@ class Outcome:
     trace: tuple[Traced, ...] = field(default=(), repr=False)
     error: str | None = None
     stopped: bool = False
+    program: str = ""  # the one that failed

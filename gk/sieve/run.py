@@ -25,6 +25,8 @@ class Run:
         self.keeps = True  # the implicit keep (RFC 5228 §2.10.2)
         self.stopped = False
         self.at = 0  # the step that is made
+        self.program = ""  # the name of the script it is in
+        self._answers = 0  # vacations of that script
         self.actions = 0
         self.filings: dict[tuple[str, str, Edits], Filing] = {}
         self.redirects: dict[str, Redirect] = {}
@@ -35,6 +37,12 @@ class Run:
         self.edits = NO_EDITS
         self._fields: tuple[Field, ...] | None = None
         self._named: dict[str, list[Field]] | None = None
+
+    def enter(self, program: str) -> None:
+        """Begin with a script: its variables are its own."""
+        self.program, self.at, self._answers = program, 0, 0
+        self.variables = {}
+        self.matches = []
 
     def spend(self, units: int) -> None:
         """Charge work to the budget; raises RunError when it is used up."""
@@ -84,6 +92,15 @@ class Run:
         self.filings[key] = Filing(mailbox, given, create, special_use, self.edits)
         if not copy:
             self.keeps = False
+
+    def answer(self, vacation: Vacation) -> None:
+        """Answer the sender: once in a script (RFC 5230 §4.7); of several scripts the first one does."""
+        self.act()
+        self._answers += 1
+        if self._answers > 1:
+            raise RunError("a second vacation")
+        if self.vacation is None:
+            self.vacation = vacation
 
     def redirect(self, address: str, copy: bool) -> None:
         """Send the message on."""

@@ -1,6 +1,6 @@
 """Compiling a script into a flat list of steps, and running it (RFC 5228 §2.10)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gk.sieve.compilation import Compilation
@@ -54,12 +54,15 @@ class _Open:
 
 
 class Script:
-    """A compiled script; `looks_at_body` says that a run may read all of the message."""
+    """A compiled script.
+
+    `looks_at_body` says that a run may read all of the message, `asks_verdict` that it asks how GK judged it.
+    """
 
     def __init__(self, steps: list[_Step], unit: Compilation, size: int) -> None:
         self._steps = steps
         self.required = frozenset(unit.required)
-        self.looks_at_body = unit.looks_at_body
+        self.looks_at_body, self.asks_verdict = unit.looks_at_body, unit.asks_verdict
         self.size = size
 
     def __len__(self) -> int:
@@ -67,25 +70,10 @@ class Script:
 
     def run(self, mail: Mail, around: Surroundings) -> Outcome:
         """What the script decides about the message; any failure is in the outcome."""
-        run = Run(mail, around)
-        try:
-            self._run(run)
-            run.finish()
-        except RunError as error:
-            kept = Filing(INBOX)
-            return Outcome(filings=(kept,), trace=tuple(run.trace), error=f"line {self._line(run)}: {error}")
-        return Outcome(
-            tuple(run.filings.values()),
-            tuple(run.redirects.values()),
-            run.reject,
-            run.vacation,
-            tuple(run.remembered),
-            tuple(run.trace),
-            None,
-            run.stopped,
-        )
+        return run_all([("", self)], mail, around)
 
-    def _run(self, run: Run) -> None:
+    def step(self, run: Run) -> None:
+        """Go through the program once. Raises RunError."""
         steps, at = self._steps, 0
         while at < len(steps) and not run.stopped:
             step = steps[at]
@@ -98,13 +86,49 @@ class Script:
             elif step.action is not None:
                 step.action(run)
             if step.text and len(run.trace) < TRACED:
-                run.trace.append(Traced(step.line, step.text, result))
+                run.trace.append(Traced(step.line, step.text, result, run.program))
             target = step.yes if result else step.no
             if target is not None:
                 at = target.at
 
-    def _line(self, run: Run) -> int:
+    def line(self, run: Run) -> int:
+        """Where in its text a run of this script is."""
         return self._steps[run.at].line if self._steps else 1
+
+
+def run_all(programs: Sequence[tuple[str, Script]], mail: Mail, around: Surroundings) -> Outcome:
+    """What several scripts, each with its name, decide about a message one after the other, as if they were one.
+
+    A script that stops ends them all; what one sets of flags and edits of the header holds for the next.
+    """
+    run = Run(mail, around)
+    for name, script in programs:
+        run.enter(name)
+        try:
+            script.step(run)
+        except RunError as error:
+            return _failed(run, f"line {script.line(run)}: {error}")
+        if run.stopped:
+            break
+    try:
+        run.finish()
+    except RunError as error:
+        return _failed(run, str(error))
+    return Outcome(
+        tuple(run.filings.values()),
+        tuple(run.redirects.values()),
+        run.reject,
+        run.vacation,
+        tuple(run.remembered),
+        tuple(run.trace),
+        None,
+        run.stopped,
+    )
+
+
+def _failed(run: Run, error: str) -> Outcome:
+    """RFC 5228 §2.10.6: the implicit keep, and nothing else of what was decided."""
+    return Outcome((Filing(INBOX),), trace=tuple(run.trace), error=error, program=run.program)
 
 
 def compile(raw: bytes, limit: int = BYTES) -> Script:

@@ -5,7 +5,7 @@ import hashlib
 from gk.message.address import AddressError, parse_address
 from gk.message.mailboxes import Mailbox, parse_list
 from gk.sieve.compilation import Compilation
-from gk.sieve.errors import RunError, SieveError
+from gk.sieve.errors import SieveError
 from gk.sieve.grammar import NUMBER, STRING, STRINGS, Action, Bound, Tag, command
 from gk.sieve.outcome import Vacation
 from gk.sieve.run import Run
@@ -40,9 +40,6 @@ def vacation(unit: Compilation, bound: Bound) -> Action:
     seconds = _seconds(bound)
 
     def act(run: Run) -> None:
-        run.act()
-        if run.vacation is not None:
-            raise RunError("a second vacation")  # RFC 5230 §4.7
         words = reason.of(run)
         about = subject.of(run) if subject is not None else ""
         author = sender.of(run) if sender is not None else ""
@@ -50,7 +47,7 @@ def vacation(unit: Compilation, bound: Bound) -> Action:
             author = ""
         own = handle.of(run) if handle is not None else _handle(words, about, author, mime)
         found = tuple(address.of(run) for address in addresses)
-        run.vacation = Vacation(words, own, seconds, about, author, found, mime)
+        run.answer(Vacation(words, own, seconds, about, author, found, mime))
 
     return act
 
