@@ -25,7 +25,12 @@ from gk.errors import ConfigError
 from gk.events import CertificateRenewed, ConfigReloaded
 from gk.imap.server import ImapServer
 from gk.inbound.accept import Accept
+from gk.inbound.answers import Answers
+from gk.inbound.forwarding import Forwarding
 from gk.inbound.judge import Judge
+from gk.inbound.local import Local, Signed
+from gk.inbound.notices import Notices
+from gk.inbound.rules import Rules
 from gk.log import setup
 from gk.mailauth.arc import Sealer
 from gk.mailauth.authentic import Authenticator
@@ -65,16 +70,22 @@ SWITCH_INTERVAL = 0.0005  # seconds a thread may keep the others waiting: a tent
 async def rooms(config: Config) -> AsyncIterator[Rooms]:
     """The store and what acts on it, without a server: for the CLI when no daemon runs."""
     async with Store.open(config, Bus()) as store:
-        yield _rooms(config, store)
+        yield _rooms(config, store)[0]
 
 
-def _rooms(config: Config, store: Store) -> Rooms:
+def _rooms(config: Config, store: Store) -> tuple[Rooms, Rules]:
     directory = Directory(store.accounts, store.mailboxes, config.domains, config.aliases)
     names = Names(
         Keys(config.data / KEYS), Offer.of(config), lambda: SystemResolver(config.dns.resolver, remember=False)
     )
-    submit = Submit(store, directory, config.hostname, Signer(names.keys))
-    return Rooms(store, directory, Passwords(), names, Batch(store, directory, submit, config.hostname))
+    signer = Signer(names.keys)
+    answers = Answers(store, directory, Submit(store, directory, config.hostname, signer), config.hostname)
+    notices = Notices(store, config.hostname)
+    tagged = config.rules.tag_to_folder
+    rules = Rules(store, directory, answers, notices, config.hostname, tag_to_folder=tagged)
+    local = Local(store, rules, Forwarding(store, directory, Signed(signer)))
+    submit = Submit(store, directory, config.hostname, signer, local)
+    return Rooms(store, directory, Passwords(), names, Batch(store, directory, submit, config.hostname)), rules
 
 
 async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], None] = lambda rooms: None) -> None:
@@ -83,7 +94,7 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
     bus = Bus()
     inherited = systemd.inherited()
     async with Store.open(config, bus) as store:
-        here = _rooms(config, store)
+        here, rules = _rooms(config, store)
         certificates = Certificates(config)
         logins = Logins(store.accounts, here.passwords, Failures(config.limits), config.domains)
         signer = Signer(here.names.keys)
@@ -92,7 +103,8 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
         judge = Judge(
             Authenticator(resolver, verifying, config.hostname, config.judge.dns_seconds), config.judge, config.hostname
         )
-        accept = Accept(store, here.directory, config.hostname, config.limits, judge, sealing=Sealer(here.names.keys))
+        sealer = Sealer(here.names.keys)
+        accept = Accept(store, here.directory, config.hostname, config.limits, judge, rules, sealer)
         policies = _policies(config, store, resolver)
         runner = _runner(config, store, here.directory, bus, resolver, policies, signer)
         listeners = _listeners(config, store, certificates, logins, accept, here.batch.submit, inherited)

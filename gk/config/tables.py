@@ -143,6 +143,13 @@ class Security:
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """Where users' mail goes."""
+
+    tag_to_folder: bool = key(True, "Mail for user+folder@ goes into the mailbox «folder» of the user, if it is there.")
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Every bound on what strangers and users can make GK do."""
 
@@ -227,6 +234,7 @@ class Config:
     outbound: Outbound = key(Outbound(), "")
     judge: Judge = key(Judge(), "")
     security: Security = key(Security(), "")
+    rules: Rules = key(Rules(), "")
     limits: Limits = key(Limits(), "")
     log: Log = key(Log(), "")
     aliases: Mapping[str, tuple[str, ...]] = key(

@@ -1,7 +1,7 @@
 """The one door of mail from other servers: who is here, what the message says about its way, one delivery for all."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from gk.errors import GkError, Refused
 from gk.inbound import forwarding, trace
 from gk.inbound.forwarding import Forwarding, Sealing
 from gk.inbound.trace import Client
-from gk.inbound.verdict import UNJUDGED, DeferredByVerdict, RefusedByVerdict, Verdict
+from gk.inbound.verdict import UNJUDGED, DeferredByVerdict, Finding, RefusedByVerdict, Verdict
 from gk.message.address import Address, parse_address
 from gk.store.db import Store
 from gk.store.queued import Forward
@@ -41,11 +41,28 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """A message of its own for some mailboxes: the one that came, changed."""
+
+    content: bytes | SpoolFile
+    mailboxes: Sequence[Recipient]
+
+
+@dataclass(frozen=True, slots=True)
 class Placed:
-    """Where a message goes for one recipient: mailboxes, with flags, and servers elsewhere."""
+    """Where a message goes for one recipient: mailboxes, with flags, and servers elsewhere.
+
+    `copies` are stored beside it, `later` is called once all is on disk, `findings` say what led there. With a
+    `refusal`, in words for the sender, the message is not taken if nobody else here takes it; else `instead` holds.
+    """
 
     mailboxes: Sequence[Recipient] = ()
     forwards: Sequence[Forward] = ()
+    copies: Sequence[Copy] = ()
+    later: Sequence[Callable[[], Awaitable[None]]] = ()
+    findings: Sequence[Finding] = ()
+    refusal: str = ""
+    instead: "Placed | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,31 +175,43 @@ class Accept:
         if verdict.fields:
             message = await self._topped(message, self.top(incoming, verdict.fields))
         try:
-            places, forwards = await self._places(incoming, verdict, message)
+            decided = await self._places(incoming, verdict, message)
         except GkError:
             if isinstance(message.content, SpoolFile):
                 message.content.discard()
             raise
-        evidence = packed(verdict.evidence(message.above)) if verdict is not UNJUDGED else None
-        if forwards:
+        await self._keep(incoming, verdict, message, decided)
+        log.info(
+            "event=accepted id=%s size=%d mailboxes=%d forwards=%d copies=%d verdict=%s",
+            incoming.id, message.size, len(decided.mailboxes), len(decided.forwards), len(decided.copies),
+            verdict.action,
+        )  # fmt: skip
+        await afterwards(incoming.id, decided.later)
+
+    async def _keep(self, incoming: Incoming, verdict: Verdict, message: Message, decided: Placed) -> None:
+        """Store and queue what was decided, in one commit."""
+        evidence = None
+        if verdict is not UNJUDGED or decided.findings:
+            judged = replace(verdict, findings=(*verdict.findings, *decided.findings))
+            evidence = packed(judged.evidence(message.above))
+        places, forwards = decided.mailboxes, decided.forwards
+        if forwards or decided.copies:
             written = verdict.fields, self._received(incoming)
-            kept = [(await self._store.prepare(message.content, evidence), places)] if places else []
+            parts = [Copy(message.content, places)] if places else []
+            kept = [
+                (await self._store.prepare(part.content, evidence), part.mailboxes)
+                for part in [*parts, *decided.copies]
+            ]
             await self._forwarding.hand_on(incoming.sender, forwards, message.content, message.above, written, kept)
         elif places:
             await self._store.deliver(await self._store.prepare(message.content, evidence), places)
         if not places and isinstance(message.content, SpoolFile):
             message.content.discard()
-        log.info(
-            "event=accepted id=%s size=%d mailboxes=%d forwards=%d verdict=%s",
-            incoming.id, message.size, len(places), len(forwards), verdict.action,
-        )  # fmt: skip
 
-    async def _places(
-        self, incoming: Incoming, verdict: Verdict, message: Message
-    ) -> tuple[list[Recipient], list[Forward]]:
+    async def _places(self, incoming: Incoming, verdict: Verdict, message: Message) -> Placed:
         """The mailboxes of all recipients, each once: two addresses of one user are one message; and who else gets it.
 
-        Raises Looping where the message has been handed on from here before.
+        Raises Looping where the message has been handed on from here before, RefusedByVerdict where nobody takes it.
         """
         targets: dict[int, Recipient] = {}
         away: list[Forward] = []
@@ -194,33 +223,39 @@ class Accept:
             for target in behind:
                 if target.mailbox != NOWHERE:
                     targets.setdefault(target.mailbox, target)
-        placed: dict[tuple[int, int, str], Recipient] = {}
-        for target in targets.values():
-            found = await self._placing.place(target, verdict, incoming, message)
-            away += found.forwards
-            for to in found.mailboxes:
-                placed.setdefault((to.account, 0 if to.use else to.mailbox, to.use), to)
-        if away:
-            away = self._handed_on(away, verdict, message, placed)
-        return list(placed.values()), away
+        each: list[Placed] = []
+        try:
+            for target in targets.values():
+                found = await self._placing.place(target, verdict, incoming, message)
+                each.append(found)  # one by one: where a later one fails, what this one made is thrown away
+            if each and not away and all(found.refusal for found in each):
+                log.info("event=refused id=%s action=rules", incoming.id)
+                raise RefusedByVerdict(f"550 5.7.1 {each[0].refusal}")
+            decided = merged(each)
+            if away or decided.forwards:
+                return self._handed_on(replace(decided, forwards=[*away, *decided.forwards]), verdict, message)
+            return decided
+        except BaseException:
+            for copy in merged(each).copies:
+                if isinstance(copy.content, SpoolFile):
+                    copy.content.discard()
+            raise
 
-    def _handed_on(
-        self,
-        away: list[Forward],
-        verdict: Verdict,
-        message: Message,
-        placed: dict[tuple[int, int, str], Recipient],
-    ) -> list[Forward]:
-        """What of `away` is done. Junk is not spread under our name: the postmaster has it, if nobody else here has."""
+    def _handed_on(self, decided: Placed, verdict: Verdict, message: Message) -> Placed:
+        """What of the forwards is done. Junk is not spread under our name: the postmaster has it, if nobody else here.
+
+        Raises Looping where all of them were made before, and nobody here has the message.
+        """
+        away, kept = decided.forwards, bool(decided.mailboxes or decided.copies)
         came_back = forwarding.looped(away, _header(message))
-        if len(came_back) == len(away) and not placed:
+        if len(came_back) == len(away) and not kept:
             raise Looping("the message was handed on from here before")
         if verdict.action != "junk":
-            return [one for one in away if one not in came_back]
-        if not placed:
-            for to in map(as_junk, self._forwarding.postmaster(parse_address(away[0].via))):
-                placed[to.account, 0, to.use] = to
-        return []
+            return replace(decided, forwards=[one for one in away if one not in came_back])
+        if kept:
+            return replace(decided, forwards=())
+        postmaster = [as_junk(to) for to in self._forwarding.postmaster(parse_address(away[0].via))]
+        return replace(decided, forwards=(), mailboxes=postmaster)
 
     def _received(self, incoming: Incoming) -> bytes:
         single = incoming.recipients[0][0] if len(incoming.recipients) == 1 else None
@@ -231,6 +266,33 @@ class Accept:
         if isinstance(message.content, SpoolFile):
             return Message(await message.content.with_top(top, message.above), len(top))
         return Message(top + message.content[message.above :], len(top))
+
+
+def merged(each: Sequence[Placed]) -> Placed:
+    """What was decided for several users as one decision, each mailbox in it once; refusals become what is instead."""
+    each = [found.instead or found for found in each]
+    mailboxes: dict[tuple[int, int, str], Recipient] = {}
+    for found in each:
+        for to in found.mailboxes:
+            mailboxes.setdefault((to.account, 0 if to.use else to.mailbox, to.use), to)
+    return Placed(
+        list(mailboxes.values()),
+        [one for found in each for one in found.forwards],
+        [copy for found in each for copy in found.copies],
+        [what for found in each for what in found.later],
+        each[0].findings if len(each) == 1 else (),  # what one user's rules look for is nobody else's business
+    )
+
+
+async def afterwards(id: str, later: Sequence[Callable[[], Awaitable[None]]]) -> None:
+    """Do what was left for after the commit. The message is taken: whatever fails here is not for its sender."""
+    for what in later:
+        try:
+            await what()
+        except GkError as error:
+            log.warning("event=afterwards_failed id=%s reason=%r", id, str(error))
+        except Exception:
+            log.exception("event=afterwards_failed id=%s", id)
 
 
 def _header(message: Message) -> bytes:

@@ -1,7 +1,8 @@
 """The one door of outgoing mail: local recipients are delivered and the others queued, in one commit."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from gk import metrics
@@ -33,11 +34,39 @@ class EnvelopeRecipient(Protocol):
     def orcpt(self) -> str | None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """Where a message goes here: mailboxes, with the `evidence` why, and what is done once it is kept."""
+
+    mailboxes: Sequence[Recipient]
+    evidence: bytes | None = None
+    after: Callable[[], Awaitable[None]] | None = None
+
+
+class Placing(Protocol):
+    """Who decides where users of this server want the mail of its other users."""
+
+    async def place(
+        self, sender: Address | None, recipients: Sequence[Recipient], content: bytes | SpoolFile
+    ) -> Nearby:
+        """Where it goes; what goes elsewhere or is changed on the way is taken care of. Raises Unavailable."""
+        ...
+
+
 class Submit:
     """Takes complete messages from users, programs and reports; what it returned from is on disk."""
 
-    def __init__(self, store: Store, directory: Directory, hostname: str, signer: Signer | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        hostname: str,
+        signer: Signer | None = None,
+        placing: Placing | None = None,
+    ) -> None:
+        """Without `placing` what is for users here goes to INBOX, whatever their rules say."""
         self._store, self._directory, self._hostname, self._signer = store, directory, hostname, signer
+        self._placing = placing
 
     async def submit(
         self,
@@ -102,8 +131,11 @@ class Submit:
                 confirmed.append(recipient)
         if keep is not None:
             self._store.accounts.check_room(account.id, 1, len(keep))
+        near = Nearby(list(here.values()))
+        if here and self._placing is not None:
+            near = await self._placing.place(sender, near.mailboxes, content)
         sent = await self._store.prepare(content)
-        local = [(await self._for_mailboxes(sent, sender), list(here.values()))] if here else []
+        local = [(await self._for_mailboxes(sent, sender, near.evidence), near.mailboxes)] if near.mailboxes else []
         if confirmed and sender is not None:
             local.append((await self._confirmation(sender, confirmed, sent, envid), self._home(account, sender)))
         if keep is not None:
@@ -116,6 +148,8 @@ class Submit:
         )  # fmt: skip
         if here:
             metrics.attempts.labels("local", "sent").inc(len(here))
+        if near.after is not None:
+            await near.after()
         return str(queue_id) if queue_id else "delivered"
 
     def _leaver(self, address: Address) -> Leaver | None:
@@ -134,17 +168,17 @@ class Submit:
         with sent.content.map() as content:
             return await self._signer.fields(domain, content, sent.size)
 
-    async def _for_mailboxes(self, sent: Arrival, sender: Address | None) -> Arrival:
+    async def _for_mailboxes(self, sent: Arrival, sender: Address | None, evidence: bytes | None) -> Arrival:
         """The copy that stays here: with the Return-Path of a final delivery (RFC 5321 §4.4)."""
         line = f"Return-Path: <{sender or ''}>\r\n".encode()
         if isinstance(sent.content, bytes):
-            return await self._store.prepare(line + sent.content)
+            return await self._store.prepare(line + sent.content, evidence)
         copy = self._store.spool()
         await copy.write(line)
         with sent.content.map() as source:
             for start in range(0, len(source), HEAD):
                 await copy.write(source[start : start + HEAD])
-        return await self._store.prepare(copy)
+        return await self._store.prepare(copy, evidence)
 
     async def _confirmation(
         self, sender: Address, recipients: list[EnvelopeRecipient], sent: Arrival, envid: str | None

@@ -76,15 +76,15 @@ class Mail:
         return scan(self.raw) if self._tree is None else self._tree
 
     @cached_property
-    def _header(self) -> int:
-        """Octets of the header section."""
+    def header_size(self) -> int:
+        """Octets of the header section, its empty line included."""
         if self._tree is not None:
             return self._tree.body
         for start in range(0, min(len(self.raw), SECTION), STEP):
             piece = self.raw[max(0, start - 3) : start + STEP]
             crlf, bare = piece.find(b"\n\r\n"), piece.find(b"\n\n")
             if crlf >= 0 or bare >= 0:
-                return max(0, start - 3) + min(at for at in (crlf, bare) if at >= 0) + 2
+                return max(0, start - 3) + (crlf + 3 if crlf >= 0 and (bare < 0 or crlf < bare) else bare + 2)
         return min(len(self.raw), SECTION)
 
     @cached_property
@@ -93,7 +93,7 @@ class Mail:
         raw = self.raw
         return tuple(
             Field(decode(name, None), raw[start:end], place)
-            for place, (name, start, end) in enumerate(fields(raw, 0, self._header))
+            for place, (name, start, end) in enumerate(fields(raw, 0, self.header_size))
         )
 
     def body(self, transform: str, types: tuple[str, ...] = ()) -> list[str]:

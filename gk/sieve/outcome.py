@@ -116,3 +116,4 @@ class Outcome:
     error: str | None = None
     stopped: bool = False
     program: str = ""  # the one that failed
+    exhausted: bool = False  # because its budget was used up

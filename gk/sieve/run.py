@@ -16,9 +16,9 @@ UNIT = 1024  # characters compared for one unit
 class Run:
     """What changes while a script runs."""
 
-    def __init__(self, mail: Mail, around: Surroundings) -> None:
+    def __init__(self, mail: Mail, around: Surroundings, budget: int = BUDGET) -> None:
         self.mail, self.around = mail, around
-        self.left = BUDGET
+        self.left = budget
         self.variables: dict[str, str] = {}
         self.matches: list[str] = []
         self.flags: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from gk.sieve.lexer import Source
 from gk.sieve.mail import Mail
 from gk.sieve.outcome import INBOX, Filing, Outcome, Surroundings, Traced
 from gk.sieve.parser import Node, Strings, parse
-from gk.sieve.run import TRACED, Run
+from gk.sieve.run import BUDGET, TRACED, Run
 from gk.sieve.words import EXTENSIONS, address, body, date, duplicate, editing, filing, flags, header, places, variables
 from gk.sieve.words import vacation as answering
 
@@ -96,12 +96,12 @@ class Script:
         return self._steps[run.at].line if self._steps else 1
 
 
-def run_all(programs: Sequence[tuple[str, Script]], mail: Mail, around: Surroundings) -> Outcome:
+def run_all(programs: Sequence[tuple[str, Script]], mail: Mail, around: Surroundings, budget: int = BUDGET) -> Outcome:
     """What several scripts, each with its name, decide about a message one after the other, as if they were one.
 
     A script that stops ends them all; what one sets of flags and edits of the header holds for the next.
     """
-    run = Run(mail, around)
+    run = Run(mail, around, budget)
     for name, script in programs:
         run.enter(name)
         try:
@@ -128,7 +128,7 @@ def run_all(programs: Sequence[tuple[str, Script]], mail: Mail, around: Surround
 
 def _failed(run: Run, error: str) -> Outcome:
     """RFC 5228 §2.10.6: the implicit keep, and nothing else of what was decided."""
-    return Outcome((Filing(INBOX),), trace=tuple(run.trace), error=error, program=run.program)
+    return Outcome((Filing(INBOX),), trace=tuple(run.trace), error=error, program=run.program, exhausted=run.left < 0)
 
 
 def compile(raw: bytes, limit: int = BYTES) -> Script:

@@ -25,6 +25,13 @@ class Accounts:
         row = self._db.execute("SELECT id, address, name FROM account WHERE address = ?", (address.lower(),)).fetchone()
         return Account(*row) if row else None
 
+    def by_id(self, number: int) -> Account:
+        """Raises NoSuchAccount."""
+        row = self._db.execute("SELECT id, address, name FROM account WHERE id = ?", (number,)).fetchone()
+        if row is None:
+            raise NoSuchAccount("the account was removed")
+        return Account(*row)
+
     def get(self, address: str) -> Account:
         """Raises NoSuchAccount."""
         account = self.by_address(address)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gk.store.db import Store
 
 DISK_SHARE = 10  # the queue may fill a tenth of the disk
-DSN = "dsn"  # the origin of reports, which count for nobody
+DSN, VACATION = "dsn", "vacation"  # the origins of reports and of answers by programs, which count for nobody
 
 
 Unwanted = tuple[int, str, str]  # an account, a recipient that refuses its bulk mail for good, and how
@@ -73,7 +73,7 @@ class Outgoing:
                     refused.content.discard()
             raise
         now, limits, sending = time.time(), self._store.limits, self._store.sending
-        counted = account if origin != DSN else None
+        counted = account if origin not in (DSN, VACATION) else None
         hashes = [] if counted is None else [sending.hash(counted, r.address) for r in recipients]
 
         def work(db: sqlite3.Connection, facts: list[Fact]) -> int:

@@ -3,6 +3,8 @@
 import pytest
 
 from gk.mailauth.keys import Keys
+from gk.sieve.rules.value import to_plain
+from gk.sieve.rules.wording import parse
 from tests.flows.conftest import House, mail
 from tests.mailauth.verifiers import dkimpy, records
 
@@ -36,3 +38,14 @@ async def test_what_stays_here_needs_no_signature(gk: House) -> None:
     await gk.submit(mail(), "bob@example.test")
     (message,) = await gk.inbox("bob@example.test")
     assert b"DKIM-Signature" not in message
+
+
+async def test_what_the_rule_of_a_user_here_hands_on_is_signed_too(gk: House) -> None:
+    mx = await gk.stranger("far.test")
+    bob = gk.rooms.store.accounts.get("bob@example.test")
+    await gk.rooms.store.scripts.set_rules(bob.id, [to_plain(parse("always forward zoe@far.test"))])
+    await gk.submit(mail(), "bob@example.test")
+    received = await mx.message()
+    assert received.mail.startswith("<SRS0=")
+    assert received.content.startswith(b"DKIM-Signature: ")
+    assert verified(gk, received.content) == [True, True]

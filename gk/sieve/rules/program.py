@@ -3,6 +3,8 @@
 from gk.sieve.rules.value import VERDICTS, Condition, Rule, Step
 from gk.sieve.words.places import OURS
 
+LONGEST = 256 << 10  # octets of the script of any rule
+
 _FIELDS = {"from": '"from"', "to": '["to", "cc"]', "subject": '"subject"'}
 _REQUIRED = (
     "body", "comparator-i;ascii-numeric", "envelope", "environment", "ereject", "fileinto", "imap4flags", "mailbox",
