@@ -21,6 +21,8 @@ VERBS = {  # verb → its line of help, so that `gk --help` loads none of them
     "serve": "Run the server.",
     "demo": "Run everything on loopback with sample mail.",
     "user": "Accounts and their passwords.",
+    "rule": "Rules about where a user's mail goes.",
+    "vacation": "Answers while a user is away.",
     "queue": "The outgoing queue.",
     "suppression": "Addresses nothing is sent to.",
     "dns": "The DNS records a domain needs, and whether they are there.",

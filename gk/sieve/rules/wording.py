@@ -123,6 +123,8 @@ def _shown_condition(condition: Condition) -> str:
 
 
 def _shown_step(step: Step) -> str:
+    if step.action == "flag" and step.value in FLAGS.values():
+        return f"flag {step.value[1:].lower()}"
     value = f" {_quoted(step.value)}" if step.value else ""
     return step.action + value + (f" subject {_quoted(step.subject)}" if step.subject else "")
 
