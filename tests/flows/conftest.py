@@ -41,6 +41,8 @@ submissions = []
 [imap]
 starttls = ["127.0.0.1:{imap}"]
 tls = []
+[managesieve]
+listen = ["127.0.0.1:{managesieve}"]
 [dns]
 resolver = ["127.0.0.1:{dns}"]
 [outbound]
@@ -202,7 +204,9 @@ async def house(
     async with AsyncExitStack() as stack:
         dns = beside.zone if beside else await stack.enter_async_context(zone())
         mx = beside.ports["mx"] if beside else free_port(*HOSTS)
-        ports = {"mx": mx, "submission": free_port(), "imap": free_port(), "dns": dns.port}
+        ports = {
+            "mx": mx, "submission": free_port(), "imap": free_port(), "managesieve": free_port(), "dns": dns.port,
+        }  # fmt: skip
         path = directory / "gk.toml"
         path.write_text(TEXT.format(**ports, outbound=outbound, limits=limits, judge=judge, domain=domain, host=host))
         opened = House(path, ports, dns, stack)

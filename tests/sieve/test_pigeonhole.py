@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from gk.sieve.errors import SieveError
+from gk.sieve.rules import program, wording
 from tests.sieve.pigeonhole import Decided, Pigeonhole, decided
 from tests.sieve.running import FROM, MAIL, TO, Around, run
 from tests.sieve.test_body import MAIL as PARTS
@@ -205,3 +206,23 @@ def test_wildcards_by_the_hundred(pigeonhole: Pigeonhole) -> None:
         assert mine is not None and theirs is not None
         different = set(str(mine.rejected).split()) ^ set(str(theirs.rejected).split())
         assert [(value, patterns[int(text.partition("=")[0])], text) for text in different] == []
+
+
+RULES = [
+    'if from contains "ann" and not subject contains bye then file "Ann/Lists", flag seen, flag $Work, stop',
+    "if to is dora@example.net or size over 5M then forward zoe@example.com, keep",
+    'if sender is ann@example.org then reject "No"',
+    'if recipient matches "bob+*@example.net" then discard',
+    'if header "X-Many" is three then reply "I am \\"away\\"\\nfor long" subject "Away", file "Many"',
+    'if body contains "the body" then file "Body"',
+    "if list is people.example.org then discard",
+    'if subject matches "[*] hello*" and size under 1K then flag a, flag b',
+]
+
+
+@pytest.mark.parametrize("line", RULES)
+def test_a_rule_does_what_its_script_does_there(pigeonhole: Pigeonhole, line: str) -> None:
+    script = program.script(wording.parse(line))
+    there = pigeonhole.run(script, MAIL)
+    assert there is not None
+    assert there == ours(script, MAIL)

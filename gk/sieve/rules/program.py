@@ -7,7 +7,7 @@ LONGEST = 256 << 10  # octets of the script of any rule
 
 _FIELDS = {"from": '"from"', "to": '["to", "cc"]', "subject": '"subject"'}
 _REQUIRED = (
-    "body", "comparator-i;ascii-numeric", "envelope", "environment", "ereject", "fileinto", "imap4flags", "mailbox",
+    "body", "comparator-i;ascii-numeric", "envelope", "environment", "reject", "fileinto", "imap4flags", "mailbox",
     "relational", "vacation",
 )  # fmt: skip
 REQUIRE = "require [" + ", ".join(f'"{name}"' for name in _REQUIRED) + "];\n"
@@ -62,7 +62,7 @@ def _step(step: Step) -> str:
         case "forward":
             return f"redirect {value};"
         case "reject":
-            return f"ereject {value};"
+            return f"reject {value};"
         case "reply":
             subject = f":subject {_quoted(step.subject)} " if step.subject else ""
             return f"vacation {subject}{value};"
