@@ -76,7 +76,10 @@ async def rooms(config: Config) -> AsyncIterator[Rooms]:
 def _rooms(config: Config, store: Store) -> tuple[Rooms, Rules]:
     directory = Directory(store.accounts, store.mailboxes, config.domains, config.aliases)
     names = Names(
-        Keys(config.data / KEYS), Offer.of(config), lambda: SystemResolver(config.dns.resolver, remember=False)
+        Keys(config.data / KEYS),
+        Offer.of(config),
+        lambda: SystemResolver(config.dns.resolver, remember=False),
+        config.reports,
     )
     signer = Signer(names.keys)
     answers = Answers(store, directory, Submit(store, directory, config.hostname, signer), config.hostname)

@@ -130,6 +130,8 @@ def test_three_keys_are_enough_and_the_data_lies_beside_the_file(tmp_path: Path)
             '[aliases]\n"@example.org" = ["@elsewhere.test"]',
             'only a domain can be "@elsewhere.test", and one in domains',
         ),
+        ('[reports]\naddress = "ann@elsewhere.test"', "reports.address must be an address at one of domains"),
+        ('[reports]\naddress = "ann"', "reports.address must be an address at one of domains"),
         ("domains = []", "Cannot overwrite"),
         ("x = " + "[" * 5000, "nested too deeply"),
         ("not toml", "gk.toml: "),

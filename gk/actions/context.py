@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gk.accounts.aliases import Directory
 from gk.accounts.passwords import Passwords
+from gk.config import Reports
 from gk.mailauth.keys import Keys
 from gk.mailauth.records import Offer
 from gk.net.dns import Lookups
@@ -42,11 +43,15 @@ NOTHING = Attached()
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """How this server is known outside: its keys, what it offers, and a resolver that remembers nothing."""
+    """How this server is known outside: its keys, what it offers, where reports about it come to.
+
+    The resolver remembers nothing.
+    """
 
     keys: Keys
     offer: Offer
     resolver: Callable[[], Lookups]
+    reports: Reports = field(default_factory=Reports)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,11 @@ def check(config: Config, source: str) -> None:
     check_outgoing(config.outbound, source)
     check_judge(config.judge, source)
     domains = {domain.lower() for domain in config.domains}
+    local, _, domain = config.reports.address.rpartition("@")
+    if config.reports.address and (not local or domain.lower() not in domains):
+        raise ConfigError(
+            f'{source}: reports.address must be an address at one of domains, not "{config.reports.address}"'
+        )
     for alias, targets in config.aliases.items():
         if "@" not in alias:
             raise ConfigError(f'{source}: aliases."{alias}" needs an @: "info@example.org", or "@example.org" for all')

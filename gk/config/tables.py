@@ -136,6 +136,14 @@ class Judge:
 
 
 @dataclass(frozen=True, slots=True)
+class Reports:
+    """What others report of mail in one's name."""
+
+    address: str = key("", "Address here that reports come to, named in rua= of one's records.")
+    mailbox: str = key("INBOX", "The mailbox of that address's account «gk reports» reads.")
+
+
+@dataclass(frozen=True, slots=True)
 class Security:
     """What is never given up, except on loopback."""
 
@@ -233,6 +241,7 @@ class Config:
     dns: Dns = key(Dns(), "")
     outbound: Outbound = key(Outbound(), "")
     judge: Judge = key(Judge(), "")
+    reports: Reports = key(Reports(), "")
     security: Security = key(Security(), "")
     rules: Rules = key(Rules(), "")
     limits: Limits = key(Limits(), "")
