@@ -28,15 +28,28 @@ class Programs:
         self._limit = max(script_bytes, program.LONGEST)
         self._kept: OrderedDict[int, tuple[scripts.Filing, tuple[Program, ...]]] = OrderedDict()
         self._octets = 0
+        self._compiling = asyncio.Lock()
 
     async def of(self, account: int, filing: scripts.Filing) -> tuple[Program, ...]:
         """What decides about the account's mail, in its order. Raises SieveError and RuleError."""
-        kept = self._kept.get(account)
-        if kept is not None and kept[0] is filing:
-            self._kept.move_to_end(account)
-            return kept[1]
+        if (found := self._found(account, filing)) is not None:
+            return found
         size = sum(len(str(rule)) for rule in filing.rules) + len(filing.script or "")
-        made = await asyncio.to_thread(self._make, filing) if size > COMPILED else self._make(filing)
+        if size <= COMPILED:
+            return self._keep(account, filing, self._make(filing))
+        async with self._compiling:  # one at a time, and what many messages wait for once
+            if (found := self._found(account, filing)) is not None:
+                return found
+            return self._keep(account, filing, await asyncio.to_thread(self._make, filing))
+
+    def _found(self, account: int, filing: scripts.Filing) -> tuple[Program, ...] | None:
+        kept = self._kept.get(account)
+        if kept is None or kept[0] is not filing:
+            return None
+        self._kept.move_to_end(account)
+        return kept[1]
+
+    def _keep(self, account: int, filing: scripts.Filing, made: tuple[Program, ...]) -> tuple[Program, ...]:
         self._forget(account)
         self._kept[account] = filing, made
         self._octets += _octets(made)

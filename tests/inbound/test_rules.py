@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gk.errors import GkError
+from gk.errors import GkError, LimitReached
 from gk.inbound import programs
 from gk.inbound.verdict import RefusedByVerdict, Verdict
 from tests.inbound.ruled import JUNK, ZOE, Ruled, letter, ruled
@@ -310,6 +310,17 @@ async def test_a_script_that_changed_is_compiled_anew_and_few_are_kept(
             await gk.script(name, f'require "fileinto"; fileinto "{box}"; # {"x" * 200}')
             await gk.bring(letter(), name)
     assert [box for box, _ in gk.places()] == ["Archive", "Trash"] * 2
+
+
+async def test_a_thousand_rules_are_asked_and_ten_thousand_not_taken(tmp_path: Path) -> None:
+    async with ruled(tmp_path, rules=10_000) as gk:
+        with pytest.raises(LimitReached, match="characters together"):
+            await gk.rule("alice", *["always flag x"] * 10_000)
+        with pytest.raises(LimitReached, match="at most 10000 rules"):
+            await gk.rule("alice", *["always stop"] * 10_001)
+        await gk.rule("alice", *['if subject is "nothing" then discard'] * 1_000, "always flag last")
+        await asyncio.gather(*(gk.bring(letter(), "alice") for _ in range(3)))
+        assert gk.places() == [("INBOX", "last")] * 3
 
 
 # --- among users ------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ __all__ = ["ALICE", "PASSWORD", "Client", "House", "certificate", "house"]
 
 PASSWORD = "demo-password"
 ALICE, BOB = "alice@example.test", "bob@example.test"
-PATIENCE = 10.0
+PATIENCE = 30.0
 _DONE = re.compile(rb"(OK|NO|BYE)\b")
 _LITERAL = re.compile(rb"\{(\d+)\}\r\n\Z")
 
