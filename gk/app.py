@@ -41,6 +41,7 @@ from gk.mailauth.signing import Signer
 from gk.mailauth.sts import Sts
 from gk.mailauth.verifying import Verifying
 from gk.managesieve.server import ManageSieveServer
+from gk.memory import Memory
 from gk.metrics import LoopLag
 from gk.net import systemd
 from gk.net.dns import Resolver, SystemResolver
@@ -122,6 +123,7 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
             runner,
             Indexer(store, config.log.format),
             LoopLag(),
+            Memory(),
             systemd.Watchdog(),
         )
         async with supervise(*services), supervise(*listeners, control):

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import mmap
 import os
 import time
 import zlib
@@ -136,7 +137,8 @@ class Store:
                 return await self.prepare(spooled, verdict)
             parsed = parse(content) if len(content) <= IN_LOOP else await asyncio.to_thread(parse, content)
             return Arrival(len(content), zlib.crc32(content), parsed, content, verdict)
-        parsed, _ = await asyncio.gather(asyncio.to_thread(_parse_spooled, content), content.sync())
+        mapped = content.map()  # before the sync, which throws the file away where it fails
+        parsed, _ = await asyncio.gather(asyncio.to_thread(_parse_mapped, mapped), content.sync())
         return Arrival(content.size, content.crc, parsed, content, verdict)
 
     async def deliver(
@@ -213,6 +215,6 @@ class Store:
         self.space.backlog(-messages, -size)
 
 
-def _parse_spooled(spooled: SpoolFile) -> Parsed:
-    with spooled.map() as content:
+def _parse_mapped(mapped: mmap.mmap) -> Parsed:
+    with mapped as content:
         return parse(content)

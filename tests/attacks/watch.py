@@ -30,10 +30,6 @@ class Waits:
     delivery: float
     count: int
 
-    @property
-    def longest(self) -> float:
-        return max(self.noop, self.delivery)
-
 
 class Watch:
     """The observer's process as the tests see it."""

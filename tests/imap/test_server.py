@@ -163,7 +163,7 @@ async def test_every_session_hears_the_goodbye(tmp_path: Path) -> None:
         idling.send(b"a IDLE\r\n")
         assert await idling.line() == b"+ idling\r\n"
         began = time.monotonic()
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 20
     for client in (fresh, quiet, idling):
         assert await client.rest() == b"* BYE the server stops\r\n"
         await client.close()

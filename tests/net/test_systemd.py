@@ -55,7 +55,7 @@ async def test_the_watchdog_is_petted_three_times_in_its_period(
         began = loop.time()
         for _ in range(4):
             assert await asyncio.wait_for(loop.sock_recv(supervisor, 100), 10) == b"WATCHDOG=1"
-        assert 0.02 < loop.time() - began < 1
+        assert 0.02 < loop.time() - began < 10
 
 
 async def test_without_a_watchdog_nothing_is_said(supervisor: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -222,7 +222,7 @@ async def test_a_message_has_the_end_it_must_have(post: Post, case: Case) -> Non
         assert len([each for each in mx.kept if each.content]) == (case.outcome == "sent"), answer
     assert case.says in answer.text and answer.text.isprintable()
     assert mx.sessions == 1
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 def test_there_are_enough_of_them_and_no_two_are_the_same() -> None:

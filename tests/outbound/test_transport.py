@@ -61,7 +61,7 @@ async def test_a_reply_byte_by_byte_is_cut_off(post: Post, step: str) -> None:
     began = time.monotonic()
     (answer,) = await post.deliver()
     assert answer.code == 0
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 9
 
 
 @pytest.mark.parametrize("step", STEPS)
