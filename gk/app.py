@@ -30,6 +30,7 @@ from gk.inbound.forwarding import Forwarding
 from gk.inbound.judge import Judge
 from gk.inbound.local import Local, Signed
 from gk.inbound.notices import Notices
+from gk.inbound.quota import QuotaWatch
 from gk.inbound.rules import Rules
 from gk.log import setup
 from gk.mailauth.arc import Sealer
@@ -122,6 +123,7 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
             policies,
             runner,
             Indexer(store, config.log.format),
+            QuotaWatch(store, Notices(store, config.hostname), bus, config.limits.quota_warning),
             LoopLag(),
             Memory(),
             systemd.Watchdog(),

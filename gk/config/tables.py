@@ -205,6 +205,7 @@ class Limits:
     mailboxes: int = key(5000, "Mailboxes of one user.")
     messages: int = key(10_000_000, "Messages of one user.")
     quota_bytes: int = key(0, "Bytes of one user's mail, where «gk user quota» says nothing else; 0: no limit.", 0)
+    quota_warning: int = key(90, "Percent of that at which the user is warned, once; 0: never.", 0)
     scripts: int = key(100, "Sieve scripts of one user.")
     script_bytes: int = key(64 << 10, "Bytes of a Sieve script.")
     rules: int = key(200, "Rules of one user.")

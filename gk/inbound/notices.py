@@ -1,4 +1,4 @@
-"""Notices of the server to a user, put into INBOX: of a rule that failed, of a mailbox that is full."""
+"""Notices of the server to a user, put into INBOX: of a rule that failed, of a mailbox that is nearly full."""
 
 import hashlib
 import time
@@ -15,19 +15,18 @@ LONGEST = 2_000  # characters of what a notice says
 
 
 class Notices:
-    """Writes and delivers them, once a day about the same."""
+    """Writes and delivers them; what a user was told of is remembered across restarts."""
 
     def __init__(self, store: Store, hostname: str) -> None:
         self._store, self._hostname = store, hostname
         self._today = 0
         self._given: Counter[int] = Counter()  # of that day, by account
 
-    async def tell(self, account: Account, about: str, subject: str, text: str) -> None:
-        """Tell the user, unless that was told in the last day. Raises what the store raises."""
+    async def tell(self, account: Account, about: str, subject: str, text: str, seconds: int = DAY) -> None:
+        """Tell the user, unless about the same that was done not longer ago. Raises what the store raises."""
         if not self._counted(account.id):
             return
-        handle = "notice " + hashlib.sha256(about.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        if not await self._store.scripts.answer(account.id, handle, account.address, DAY):
+        if not await self._store.scripts.answer(account.id, _handle(about), account.address, seconds):
             return
         draft = Draft(
             (account.address,),
@@ -41,6 +40,14 @@ class Notices:
         arrival = await self._store.prepare(b"Return-Path: <>\r\n" + content)
         await self._store.deliver(arrival, [Recipient(account.id, inbox.id, account.address)], door="notice")
 
+    def told(self, account: Account, about: str) -> bool:
+        """Whether the user was told."""
+        return self._store.scripts.was_answered(account.id, _handle(about), account.address)
+
+    async def forget(self, account: Account, about: str) -> None:
+        """Tell of it again the next time."""
+        await self._store.scripts.forget(account.id, _handle(about))
+
     def _counted(self, account: int) -> bool:
         today = int(time.time()) // DAY
         if today != self._today:
@@ -48,3 +55,7 @@ class Notices:
             self._given.clear()
         self._given[account] += 1
         return self._given[account] <= A_DAY
+
+
+def _handle(about: str) -> str:
+    return "notice " + hashlib.sha256(about.encode("utf-8", "surrogatepass")).hexdigest()[:32]

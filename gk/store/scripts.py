@@ -218,6 +218,12 @@ class Scripts:
         ).fetchone()
         return row is not None
 
+    async def forget(self, account: int, handle: str) -> None:
+        """Forget who was answered under a handle."""
+        await self._commits.do(
+            lambda db, facts: db.execute("DELETE FROM answered WHERE account = ? AND handle = ?", (account, handle))
+        )
+
     def knows(self, account: int, handle: str, id: str) -> bool:
         """Whether an id is remembered under a handle (RFC 7352)."""
         row = self._db.execute(
