@@ -40,6 +40,7 @@ from gk.mailauth.records import Offer
 from gk.mailauth.rotation import Rotation
 from gk.mailauth.signing import Signer
 from gk.mailauth.sts import Sts
+from gk.mailauth.tally import Tally
 from gk.mailauth.verifying import Verifying
 from gk.managesieve.server import ManageSieveServer
 from gk.memory import Memory
@@ -52,6 +53,7 @@ from gk.outbound.batch import Batch
 from gk.outbound.courier import Courier
 from gk.outbound.policy import Policies, authorities
 from gk.outbound.relay import Relays
+from gk.outbound.reporting import Reporting
 from gk.outbound.route import Route
 from gk.outbound.runner import Runner
 from gk.outbound.source import Sources
@@ -105,9 +107,9 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
         signer = Signer(here.names.keys)
         resolver = SystemResolver(config.dns.resolver, validating=config.dns.validating)
         verifying = Verifying()
-        judge = Judge(
-            Authenticator(resolver, verifying, config.hostname, config.judge.dns_seconds), config.judge, config.hostname
-        )
+        authenticator = Authenticator(resolver, verifying, config.hostname, config.judge.dns_seconds)
+        tally = Tally(store.reports)
+        judge = Judge(authenticator, config.judge, config.hostname, tally if config.reports.send else None)
         sealer = Sealer(here.names.keys)
         accept = Accept(store, here.directory, config.hostname, config.limits, judge, rules, sealer)
         policies = _policies(config, store, resolver)
@@ -117,9 +119,11 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
         for note in configuration.notes():
             log.info("event=note text=%r", note)
         rotation = Rotation(here.names.keys, lambda: here.directory.domains, here.names.resolver(), bus)
+        reporting = _reporting(config, store, here.directory, resolver, signer)
         services = (
             rotation,
             verifying,
+            *((tally, reporting) if reporting else ()),
             policies,
             runner,
             Indexer(store, config.log.format),
@@ -184,6 +188,13 @@ def _runner(
     transport = Transport(config.hostname)
     courier = Courier(route, transport, policies, config.outbound, Relays.of(config), sources)
     return Runner(store, courier, directory, config.outbound, bus, config.hostname, chance, signer)
+
+
+def _reporting(
+    config: Config, store: Store, directory: Directory, resolver: SystemResolver, signer: Signer
+) -> Reporting | None:
+    address = config.reports.address
+    return Reporting(store, directory, resolver, signer, config.hostname, address) if config.reports.send else None
 
 
 def _policies(config: Config, store: Store, resolver: SystemResolver) -> Policies:

@@ -132,6 +132,7 @@ def test_three_keys_are_enough_and_the_data_lies_beside_the_file(tmp_path: Path)
         ),
         ('[reports]\naddress = "ann@elsewhere.test"', "reports.address must be an address at one of domains"),
         ('[reports]\naddress = "ann"', "reports.address must be an address at one of domains"),
+        ("[reports]\nsend = true", "reports.send needs reports.address"),
         ("domains = []", "Cannot overwrite"),
         ("x = " + "[" * 5000, "nested too deeply"),
         ("not toml", "gk.toml: "),

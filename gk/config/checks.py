@@ -60,6 +60,8 @@ def check(config: Config, source: str) -> None:
         raise ConfigError(
             f'{source}: reports.address must be an address at one of domains, not "{config.reports.address}"'
         )
+    if config.reports.send and not config.reports.address:
+        raise ConfigError(f"{source}: reports.send needs reports.address, which reports are sent from")
     for alias, targets in config.aliases.items():
         if "@" not in alias:
             raise ConfigError(f'{source}: aliases."{alias}" needs an @: "info@example.org", or "@example.org" for all')

@@ -137,10 +137,13 @@ class Judge:
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """What others report of mail in one's name."""
+    """What others report of mail in one's name, and what they are told."""
 
-    address: str = key("", "Address here that reports come to, named in rua= of one's records.")
+    address: str = key("", "Address here that reports come to, named in rua= of one's records; ours are sent from it.")
     mailbox: str = key("INBOX", "The mailbox of that address's account «gk reports» reads.")
+    send: bool = key(
+        False, "DMARC and TLS reports are sent once a day to the domains that ask for them; needs reports.address."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from gk.mailauth import arc, results
 from gk.mailauth.authentic import Authentic, Authenticator, Sent
 from gk.mailauth.dmarc import Dmarc
 from gk.mailauth.questions import Answer, Kind
+from gk.mailauth.tally import Tally
 from gk.message.address import AddressError, ascii_domain
 from gk.store.spool import SpoolFile
 
@@ -35,8 +36,9 @@ _DONE: dict[str, Action] = {"none": "accept", "quarantine": "junk", "reject": "r
 class Judge:
     """Judges messages by the table [judge] of the configuration."""
 
-    def __init__(self, authenticator: Authenticator, rules: Rules, hostname: str) -> None:
-        self._authenticator, self._rules, self._hostname = authenticator, rules, hostname
+    def __init__(self, authenticator: Authenticator, rules: Rules, hostname: str, tally: Tally | None = None) -> None:
+        """`tally` counts what is to be reported."""
+        self._authenticator, self._rules, self._hostname, self._tally = authenticator, rules, hostname, tally
         self._trusted = tuple(ipaddress.ip_network(text, strict=False) for text in rules.trusted)
         self._sealers = frozenset(domain.lower() for domain in rules.trusted_sealers)
 
@@ -78,6 +80,8 @@ class Judge:
             if _DONE[asked] != "accept" and action != "refuse":
                 action, decisive = _DONE[asked], one
         disposed = {"accept": "none", "junk": "quarantine", "refuse": "reject"}[action]
+        if self._tally is not None:
+            self._tally.add(found, sent, disposed, sealer is not None)
         findings = tuple(_findings(found, sealer, decisive))
         for one in found.dmarc:
             metrics.authentication.labels("dmarc", one.result).inc()

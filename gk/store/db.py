@@ -26,6 +26,7 @@ from gk.store.forwards import Forwards
 from gk.store.mailboxes import Mailboxes
 from gk.store.metadata import Metadata
 from gk.store.outgoing import Outgoing
+from gk.store.reports import ReportCounts
 from gk.store.scripts import Scripts
 from gk.store.search.room import Search
 from gk.store.sending import Sending
@@ -74,6 +75,7 @@ class Store:
         self.outgoing = Outgoing(self)
         self.forwards = Forwards(self)
         self.tls = TlsRecords(self)
+        self.reports = ReportCounts(self)
         self.verdicts = Verdicts(self)
         self.search = Search(config.data)
         self._spool = config.data / "spool"

@@ -231,8 +231,24 @@ def m008_rules(db: sqlite3.Connection) -> None:
     _apply(db, _RULES)
 
 
+_REPORTS = """
+CREATE TABLE dmarc_policy (  -- what domains published that want reports; `day` counts from 1970-01-01 UTC
+    day INTEGER NOT NULL, domain TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (day, domain)
+) WITHOUT ROWID;
+CREATE TABLE dmarc_result (  -- what they will be told; `content` is JSON
+    day INTEGER NOT NULL, domain TEXT NOT NULL, content TEXT NOT NULL, messages INTEGER NOT NULL,
+    PRIMARY KEY (day, domain, content)
+) WITHOUT ROWID;
+"""
+
+
+def m010_reports(db: sqlite3.Connection) -> None:
+    """Results of DMARC, until they are reported."""
+    _apply(db, _REPORTS)
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     m001_first, m002_imap, m003_tls, m004_outgoing, m005_sending, m006_verdicts,
-    m007_forwards, m008_rules,
+    m007_forwards, m008_rules, m010_reports,
 ]  # fmt: skip
 VERSION = len(MIGRATIONS)
