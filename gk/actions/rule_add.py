@@ -13,6 +13,7 @@ from gk.sieve.errors import SieveError
 from gk.sieve.rules import program, wording
 from gk.sieve.rules.value import Rule, RuleError, to_plain
 from gk.sieve.script import compile
+from gk.store.names import canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,12 @@ async def rule_add(context: Context, input: Input) -> Output:
 
 
 def _made(text: str) -> Rule:
-    """The rule, which compiles."""
+    """The rule, which compiles and files into mailboxes that can be."""
     try:
         rule = wording.parse(text)
+        for step in rule.steps:
+            if step.action == "file":
+                canonical(step.value)
         compile(program.script(rule).encode(), program.LONGEST)
     except (RuleError, SieveError) as error:
         raise Refused(f"that is no rule: {error}") from None

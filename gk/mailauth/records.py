@@ -56,6 +56,7 @@ class Offer:
     port: int = 25  # of the servers it sends to
     families: frozenset[int] = frozenset({4, 6})  # of the addresses it receives mail on
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # as in outbound.source
+    managesieve: int | None = None
 
     @classmethod
     def of(cls, config: Config) -> "Offer":
@@ -73,6 +74,7 @@ class Offer:
             config.outbound.port,
             frozenset(6 if ":" in host else 4 for host in hosts),
             config.outbound.source,
+            _port(config.managesieve.listen),
         )
 
     def sends_from(self, domain: str) -> tuple[str, ...]:
@@ -178,6 +180,7 @@ def _services(domain: str, offer: Offer) -> list[Record]:
         ("submission", offer.submission, False),
         ("imaps", offer.imaps, False),
         ("imap", offer.imap, False),
+        *([("sieve", offer.managesieve, False)] if offer.managesieve else []),  # RFC 5804 §1.8
         ("caldavs", offer.https, True),
         ("carddavs", offer.https, True),
     ):

@@ -77,6 +77,7 @@ async def test_rules_added_at_once_are_all_kept(rooms: Rooms) -> None:
     ("action", "arguments", "said"),
     [
         ("rule_add", {"text": "never"}, "that is no rule"),
+        ("rule_add", {"text": 'always file "a//b"'}, "mailbox|name"),
         ("rule_add", {"text": "always stop", "number": 2}, "there are 0 rules"),
         ("rule_add", {"text": "always stop", "number": -1}, "there are 0 rules"),
         ("rule_remove", {"number": 1}, "there is no rule 1"),

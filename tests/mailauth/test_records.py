@@ -16,7 +16,7 @@ from gk.mailauth.tags import BadTags, tags
 from tests.mailauth.conftest import DOMAIN
 from tests.mailauth.fuzzing import examples
 
-OFFER = Offer("mail.example.test", submission=587, submissions=465, imap=143, imaps=993)
+OFFER = Offer("mail.example.test", submission=587, submissions=465, imap=143, imaps=993, managesieve=4190)
 HERE = [Own("192.0.2.1", True), Own("2001:db8::1", False)]
 
 
@@ -37,6 +37,7 @@ def test_every_record_of_a_domain_is_there_with_its_reason(keys: Keys) -> None:
     ]
     assert of(records, "dmarc")[0][2].startswith("v=DMARC1; p=quarantine; rua=mailto:postmaster@")
     assert ("_imaps._tcp.example.test", "SRV", "0 1 993 mail.example.test.") in of(records, "srv")
+    assert ("_sieve._tcp.example.test", "SRV", "0 1 4190 mail.example.test.") in of(records, "srv")
     assert {r.name for r in records if r.kind == "ptr"} == {
         "1.2.0.192.in-addr.arpa", "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
     }  # fmt: skip

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gk.message.address import AddressError, parse_address
+from gk.sieve.words.flags import words
 
 CONDITIONS, STEPS = 50, 20  # of one rule
 LONGEST = 1000  # characters of a value
@@ -107,8 +108,8 @@ def _check_step(step: Step) -> None:
             parse_address(step.value)
         except AddressError as error:
             raise RuleError(f'"{step.value[:100]}" is no address: {error}') from None
-    if step.action == "flag" and (" " in step.value or not step.value.isascii()):
-        raise RuleError("a flag is one word in ASCII")
+    if step.action == "flag" and len(words([step.value])) != 1:
+        raise RuleError(f'"{step.value[:100]}" is no flag: one word in ASCII, of letters rather than signs')
 
 
 def _check_text(text: str, longest: int, lines: bool = False) -> None:

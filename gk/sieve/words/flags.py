@@ -11,7 +11,7 @@ from gk.sieve.strings import IDENTIFIER, Text
 from gk.sieve.words.variables import LONGEST
 
 FLAGS = 100  # of one message
-FLAG = 100  # characters of one
+FLAG = 64  # characters of one, as IMAP clients may set
 
 _SYSTEM = {
     name.lower(): name
