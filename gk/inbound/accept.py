@@ -1,5 +1,6 @@
 """The one door of mail from other servers: who is here, what the message says about its way, one delivery for all."""
 
+import itertools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -236,9 +237,8 @@ class Accept:
                 return self._handed_on(replace(decided, forwards=[*away, *decided.forwards]), verdict, message)
             return decided
         except BaseException:
-            for copy in merged(each).copies:
-                if isinstance(copy.content, SpoolFile):
-                    copy.content.discard()
+            found = merged(each)
+            _throw_away(found.copies, found.forwards)
             raise
 
     def _handed_on(self, decided: Placed, verdict: Verdict, message: Message) -> Placed:
@@ -250,6 +250,7 @@ class Accept:
         came_back = forwarding.looped(away, _header(message))
         if len(came_back) == len(away) and not kept:
             raise Looping("the message was handed on from here before")
+        _throw_away(away if verdict.action == "junk" else came_back)
         if verdict.action != "junk":
             return replace(decided, forwards=[one for one in away if one not in came_back])
         if kept:
@@ -266,6 +267,13 @@ class Accept:
         if isinstance(message.content, SpoolFile):
             return Message(await message.content.with_top(top, message.above), len(top))
         return Message(top + message.content[message.above :], len(top))
+
+
+def _throw_away(*made: Sequence[Copy | Forward]) -> None:
+    """What was made of the message and is not to be kept."""
+    for one in itertools.chain(*made):
+        if isinstance(one.content, SpoolFile):
+            one.content.discard()
 
 
 def merged(each: Sequence[Placed]) -> Placed:

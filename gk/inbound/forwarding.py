@@ -68,12 +68,16 @@ class Forwarding:
         handed: list[tuple[Forward, Arrival, bytes]] = []
         try:
             for one in forwards:
-                copies.append(copy := await _copy(content, trace.delivered_to(one.via) + results + received, above))
+                source, skip = (content, above) if one.content is None else (one.content, 0)
+                copies.append(copy := await _copy(source, trace.delivered_to(one.via) + results + received, skip))
                 handed.append((one, await self._store.prepare(copy), await self._seal(one.via, copy, results)))
         except BaseException:
             for unused in (*copies, *(arrival.content for arrival, _ in local)):
                 _discard(unused)
             raise
+        finally:
+            for one in forwards:
+                _discard(one.content)
         await self._store.forwards.hand_on(str(sender or ""), handed, local)
 
     async def _seal(self, via: str, content: bytes | SpoolFile, results: bytes) -> bytes:
@@ -86,7 +90,7 @@ class Forwarding:
             return await self._sealing.seal(domain, mapped, len(mapped), results)
 
 
-def forward(via: Address, *to: str, account: int | None = None) -> Forward:
+def forward(via: Address, *to: str, account: int | None = None, content: bytes | SpoolFile | None = None) -> Forward:
     """A message for the address `via` of ours, handed on; what is no address among `to` is left out."""
     recipients = []
     for text in to:
@@ -95,7 +99,7 @@ def forward(via: Address, *to: str, account: int | None = None) -> Forward:
         except AddressError:
             continue
         recipients.append(QueuedRecipient(str(address), address.key.rpartition("@")[2]))
-    return Forward(str(via), tuple(recipients), account)
+    return Forward(str(via), tuple(recipients), account, content)
 
 
 def looped(forwards: Sequence[Forward], header: bytes) -> tuple[Forward, ...]:
@@ -108,6 +112,6 @@ async def _copy(content: bytes | SpoolFile, top: bytes, skip: int) -> bytes | Sp
     return top + content[skip:] if isinstance(content, bytes) else await content.copied(top, skip)
 
 
-def _discard(content: bytes | SpoolFile) -> None:
+def _discard(content: bytes | SpoolFile | None) -> None:
     if isinstance(content, SpoolFile):
         content.discard()

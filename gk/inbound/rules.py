@@ -24,7 +24,7 @@ from gk.inbound.surroundings import Around, environment
 from gk.inbound.verdict import Finding, Verdict
 from gk.message.address import Address, AddressError, parse_address
 from gk.message.header import Raw
-from gk.sieve.edit import edited
+from gk.sieve.edit import Edits, edited
 from gk.sieve.errors import SieveError
 from gk.sieve.mail import Mail
 from gk.sieve.outcome import INBOX, Filing, Outcome, Redirect
@@ -133,7 +133,7 @@ class Rules:
         for filing in outcome.filings:
             to = _flagged(await self._mailbox(case, filing, later), filing.flags)
             if filing.edits:
-                copies.append(Copy(await _edited(case, filing), (to,)))
+                copies.append(Copy(await _edited(case, filing.edits), (to,)))
             else:
                 mailboxes.append(to)
         forwards = []
@@ -142,7 +142,8 @@ class Rules:
             mailboxes += near
             if elsewhere:
                 via = case.mail.recipient or parse_address(account.address)
-                forwards.append(forward(via, *elsewhere, account=account.id))
+                content = await _edited(case, redirect.edits, top=False) if redirect.edits else None
+                forwards.append(forward(via, *elsewhere, account=account.id, content=content))
         if outcome.remembered:
             ids = [(item.handle, item.id, item.seconds, item.renew) for item in outcome.remembered]
             later.append(partial(self._store.scripts.remember, account.id, ids))
@@ -254,10 +255,13 @@ def _flagged(to: Recipient, words: Sequence[str]) -> Recipient:
     return replace(to, flags=Flags(system, frozenset(keywords)))
 
 
-async def _edited(case: _Case, filing: Filing) -> bytes | SpoolFile:
-    """The message with the header as a script left it."""
+async def _edited(case: _Case, edits: Edits, *, top: bool = True) -> bytes | SpoolFile:
+    """The message with the header as a script left it; without what we wrote above it where `top` is not wanted."""
     size, content = case.mail.header_size, case.message.content
-    header = edited(bytes(case.mail.raw[:size]), filing.edits)
+    header = edited(bytes(case.mail.raw[:size]), edits)
+    if not top:  # which no script can have removed: it stands below what was added
+        added = sum(map(len, edits.first))
+        header = header[:added] + header[added + case.message.above :]
     return await content.copied(header, size) if isinstance(content, SpoolFile) else header + content[size:]
 
 

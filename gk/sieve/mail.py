@@ -36,17 +36,20 @@ class Field:
 
     @property
     def addresses(self) -> list[tuple[str, str]]:
-        """(local part, domain) of each address, groups opened; what is no address is left out."""
+        """(local part, domain) of each address, groups opened; what is no address is (its text, "")."""
         if self._addresses is None:
             self._addresses = list(_addresses(self.raw[:READ]))
         return self._addresses
 
 
 def _addresses(value: bytes) -> Iterator[tuple[str, str]]:
-    for entry in parse_list(value):
+    entries = parse_list(value)
+    if not entries:
+        yield "", ""
+    for entry in entries:
         for mailbox in entry.members if isinstance(entry, Group) else (entry,):
-            if mailbox.domain is not None:
-                yield decode(mailbox.local, None), decode(mailbox.domain, None)
+            local, domain = decode(mailbox.local, None), decode(mailbox.domain or b"", None)
+            yield (local, domain) if local else (f"@{domain}", "")
 
 
 class Mail:
@@ -105,12 +108,19 @@ class Mail:
         if key not in self._texts:
             match transform:
                 case "raw":
-                    self._texts[key] = [decode(self.raw[self.tree.body : self.tree.body + BODY], None)]
+                    start = self.tree.body
+                    self._texts[key] = [decode(self.raw[start : start + BODY], None)] if self._has_body else []
                 case "text":
                     self._texts[key] = self._pieces(("text",), _readable)
                 case _:
                     self._texts[key] = self._pieces(types, None)
         return self._texts[key]
+
+    @property
+    def _has_body(self) -> bool:
+        """Whether an empty line ends the header; else there is no body, not even an empty one (RFC 5173 §3)."""
+        end = self.raw[max(0, self.tree.body - 3) : self.tree.body]
+        return end.endswith((b"\n\n", b"\n\r\n")) or end in (b"\n", b"\r\n")
 
     def _pieces(self, types: tuple[str, ...], read: "Callable[[Part, str], str] | None") -> list[str]:
         """The texts of the parts that have one of the types."""
@@ -120,14 +130,14 @@ class Mail:
                 break
             if not _has_type(part, types):
                 continue
-            for start, end, encoding in _spans(part):
+            for start, end, encoding in _spans(self.raw, part):
                 data = self.raw[start : min(end, start + left)]
                 left -= len(data)
                 charset = joined(part.params, b"charset") if part.type == b"text" else None
                 text = to_text(transfer_decode(data, encoding), charset[1] if charset else None)
-                if part.is_message:
-                    text = header_text(data)
                 out.append(read(part, text) if read is not None else text)
+                if part.is_message and b"=?" in data:
+                    out.append(header_text(data))  # and as people read it
         return out
 
 
@@ -138,14 +148,20 @@ def _has_type(part: Part, types: Iterable[str]) -> bool:
     return any(wanted in ("", whole, exact) for wanted in types)
 
 
-def _spans(part: Part) -> list[tuple[int, int, bytes]]:
+def _spans(raw: Raw, part: Part) -> list[tuple[int, int, bytes]]:
     """(start, end, encoding) of what a part itself says: of a multipart what is around its parts (RFC 5173 §5.2)."""
     if part.is_multipart:
         if not part.children:
             return []
-        return [(part.body, part.children[0].start, b""), (part.children[-1].end, part.end, b"")]
+        prologue, epilogue = part.children[0].start, part.children[-1].end
+        # Between them and the parts stand lines with the boundary, which belong to neither.
+        before = max(part.body, raw.rfind(b"\n", part.body, max(part.body, prologue - 1)) + 1)
+        line = raw.find(b"--", epilogue, min(part.end, epilogue + 4))
+        behind = raw.find(b"\n", line, part.end) + 1 if line >= 0 else 0
+        return [(part.body, before, b""), (behind or part.end, part.end, b"")]
     if part.is_message and part.children:
-        return [(part.children[0].start, part.children[0].body, b"")]
+        start, end = part.children[0].start, part.children[0].body
+        return [(start, end - len(b"\r\n") if raw[start:end].endswith(b"\n\r\n") else end, b"")]
     return [(part.body, part.end, part.encoding)]
 
 

@@ -1,6 +1,6 @@
 """One run of a script: its variables, flags, matches, the header as edited so far, its decisions, its budget."""
 
-from gk.sieve.edit import NO_EDITS, Edits
+from gk.sieve.edit import NO_EDITS, Edits, edited
 from gk.sieve.errors import RunError
 from gk.sieve.mail import Field, Mail
 from gk.sieve.outcome import INBOX, Filing, Redirect, Reject, Remembered, Surroundings, Traced, Vacation
@@ -69,6 +69,14 @@ class Run:
     def set_fields(self, fields: tuple[Field, ...], edits: Edits) -> None:
         """Go on with another header."""
         self._fields, self._named, self.edits = fields, None, edits
+
+    def size(self) -> int:
+        """Octets of the message as edited so far."""
+        if not self.edits:
+            return self.mail.size
+        header = self.mail.header_size
+        self.spend(1 + header // UNIT)
+        return self.mail.size - header + len(edited(bytes(self.mail.raw[:header]), self.edits))
 
     # --- decisions ----------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ _ENCODED = re.compile(
     r"|\$\{unicode:[ \t\r\n]*+([0-9a-f]++(?:[ \t\r\n]++[0-9a-f]++)*+)[ \t\r\n]*+\}",
     re.IGNORECASE,
 )
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*+|[0-9]++)((?:\.[A-Za-z0-9_]++)*+)\}", re.ASCII)
+_VARIABLE = re.compile(r"\$\{(?:([A-Za-z_][A-Za-z0-9_]*+)((?:\.[A-Za-z0-9_]++)*+)|([0-9]++))\}", re.ASCII)
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*+", re.ASCII)
 
 
@@ -84,8 +84,9 @@ def split_variables(piece: Piece) -> "list[str | int | tuple[str]]":
         if found.start() > at:
             parts.append(piece.text[at : found.start()])
         name = found[1]
-        if name[0].isdigit():
-            number = int(name) if len(name) <= 4 else MATCHES
+        if name is None:
+            digits = found[3].lstrip("0") or "0"
+            number = int(digits) if len(digits) <= 4 else MATCHES
             if number >= MATCHES:
                 raise SieveError(piece.place, f"there are at most {MATCHES} match variables")
             parts.append(number)

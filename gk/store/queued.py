@@ -1,8 +1,12 @@
 """The values of the outgoing queue: what is put in, claimed, recorded and looked for."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gk.store.values import Arrival, Recipient
+
+if TYPE_CHECKING:
+    from gk.store.spool import SpoolFile
 
 PENDING, SENDING, SENT, FAILED, BOUNCED = "pending", "sending", "sent", "failed", "bounced"
 
@@ -19,11 +23,15 @@ class QueuedRecipient:
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """A message that is handed on: to whom, which address of ours wanted it, and the account that did, if one did."""
+    """A message that is handed on: to whom, which address of ours wanted it, and the account that did, if one did.
+
+    `content` is what goes out where that is not the message as it came.
+    """
 
     via: str
     to: tuple[QueuedRecipient, ...]
     account: int | None = None
+    content: "bytes | SpoolFile | None" = None
 
 
 @dataclass(frozen=True, slots=True)

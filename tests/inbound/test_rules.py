@@ -136,6 +136,21 @@ async def test_a_redirect_leaves_under_a_sender_of_ours(gk: Ruled) -> None:
     assert gk.places() == [("INBOX", "")]
 
 
+async def test_a_redirect_goes_with_the_header_as_it_was_changed(gk: Ruled) -> None:
+    text = 'require ["editheader", "copy"]; addheader "X-A" "1"; deleteheader "Subject"; redirect :copy "y@near.test";'
+    await gk.script("alice", text)
+    for body in ("short\r\n", LARGE):
+        await gk.bring(letter(body=body), "alice")
+    for (_, _, content), body in zip(await gk.leaving(), ("short\r\n", LARGE), strict=True):
+        head, _, rest = content.partition(b"X-A: 1\r\n")
+        assert head.startswith(b"Delivered-To: alice@example.test\r\nReceived:") and head.count(b"Received:") == 1
+        assert rest.startswith(b"From: Zoe <zoe@far.test>\r\nTo: ")
+        assert b"Subject" not in rest and rest.endswith(body.encode())
+    assert {path.name for path in (gk.store.data / "spool").iterdir()} == {
+        name for (name,) in gk.store.reader.execute("SELECT spool FROM message WHERE spool IS NOT NULL")
+    }
+
+
 async def test_a_redirect_without_a_copy_leaves_nothing_here(gk: Ruled) -> None:
     await gk.rule("alice", "always forward y@near.test")
     await gk.bring(letter(body=LARGE), "alice")

@@ -38,6 +38,10 @@ MAIL = (
         ('body :content "multipart" :contains "prologue"', True),
         ('body :content "multipart/mixed" :contains "epilogue"', True),
         ('body :content "multipart" :contains "first"', False),
+        ('body :content "multipart" :contains "--b"', False),
+        ('body :content "multipart" :is "A prologue.\r\n"', True),
+        ('body :content "multipart" :is "An epilogue.\r\n"', True),
+        ('body :content "message/rfc822" :is "Subject: =?utf-8?q?inn=C3=A9r?=\r\n"', True),
         ('body :content "message/rfc822" :contains "subject: innér"', True),
         ('body :content "message/rfc822" :contains "third"', False),
         ('body :content "text/" :contains "first"', False),
@@ -48,6 +52,19 @@ MAIL = (
 )
 def test_body(test: str, result: bool) -> None:
     assert holds(test, "body", MAIL) is result
+
+
+@pytest.mark.parametrize("mail", [b"Subject: x\r\n", b"Subject: x", b""])
+def test_without_an_empty_line_there_is_no_body(mail: bytes) -> None:
+    assert not holds('body :raw :matches "*"', "body", mail)
+    assert holds('body :raw :is ""', "body", b"Subject: x\r\n\r\n")
+    assert holds('body :raw :is "x"', "body", b"\r\nx")
+
+
+def test_lines_with_the_boundary_belong_to_no_part_wherever_they_are_broken_off() -> None:
+    head = b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
+    for content in (b"--b\r\n", b"--b\r\n\r\nx", b"--b\r\n\r\nx\r\n--b--", b"\n--b\n\nx\n--b--\n"):
+        assert not holds('body :content "multipart" :contains "--b"', "body", head + content), content
 
 
 def test_a_body_sets_no_match_variables() -> None:

@@ -76,10 +76,16 @@ def test_an_empty_detail_is_one() -> None:
     assert not holds('address :detail "to" ""', "subaddress", b"To: bob@example.net\r\n\r\n")
 
 
-def test_what_is_no_address_matches_nothing() -> None:
-    mail = b"From: just words\r\nTo: <>, undisclosed-recipients:;\r\n\r\n"
-    assert not holds('address :matches ["from", "to"] "*"', mail=mail)
-    assert holds('address :count "eq" ["from", "to"] "0"', NUMERIC, mail)
+def test_what_is_no_address_has_no_parts_but_is_what_it_is() -> None:
+    mail = b"From: ann\r\nTo: @example.net, bob@example.net\r\nCc:\r\nBcc: undisclosed-recipients:;\r\n\r\n"
+    assert holds('address "from" "ann"', mail=mail)
+    assert holds('address "cc" ""', mail=mail)
+    assert holds('address :domain :is "to" "example.net"', mail=mail)
+    assert holds('address :count "eq" "to" "2"', "relational", mail=mail)
+    for test in (':localpart "from" "ann"', ':localpart :is "to" ""', ':domain "from" ""', ':localpart "cc" ""'):
+        assert not holds(f"address {test}", mail=mail), test
+    assert not holds('address :contains "bcc" ""', mail=mail)
+    assert not holds('address :detail :contains "from" ""', "subaddress", mail=mail)
 
 
 def test_values_are_unfolded_and_stripped() -> None:

@@ -33,6 +33,8 @@ def value(commands: str, expression: str = "${a}") -> str:
         ('if header :matches "Subject" "[*] *" {} if header :matches "Subject" "no*" {}', "${1}", "Lists"),
         ('if header :matches "x-many" "t*" {}', "${1}", "wo"),
         ('if header :matches "Subject" "*" {}', "${01}", "[Lists] Hello André"),
+        ('if string :matches "a:b" "*:*" {}', "${0000002}", "b"),
+        ('set "a" "x";', "${0.a}${a}", "${0.a}x"),  # a number has no namespace
     ],
 )
 def test_expressions(commands: str, expression: str, result: str) -> None:

@@ -21,24 +21,27 @@ _FIELDS = frozenset(
 PartOf = Callable[[str, str], str | None]
 
 
+# RFC 5228 §2.7.4: what is no address, and so has no domain, has no parts either: it is what it is.
+
+
 def _all(local: str, domain: str) -> str | None:
-    return f"{local}@{domain}"
+    return f"{local}@{domain}" if domain else local
 
 
 def _local(local: str, domain: str) -> str | None:
-    return local
+    return local if domain else None
 
 
 def _domain(local: str, domain: str) -> str | None:
-    return domain
+    return domain or None
 
 
 def _user(local: str, domain: str) -> str | None:
-    return local.partition(SEPARATOR)[0]
+    return local.partition(SEPARATOR)[0] if domain else None
 
 
 def _detail(local: str, domain: str) -> str | None:
-    _, found, detail = local.partition(SEPARATOR)
+    _, found, detail = local.partition(SEPARATOR if domain else "\0")
     return detail if found else None  # RFC 5233 §4: without a separator there is no detail to match
 
 

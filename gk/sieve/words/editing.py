@@ -12,8 +12,9 @@ from gk.sieve.run import EDITS, Run
 from gk.sieve.words.header import chosen, field_names, position
 
 _NAME = re.compile(r"[!-9;-~]{1,76}")
-# RFC 5293 §6, and what GK itself says of the way a message took.
-_KEPT = frozenset({"received", "auto-submitted", "return-path", "delivered-to", "authentication-results"})
+# What GK itself says of the way a message took, and what RFC 5293 §6 protects from removal.
+_OURS = frozenset({"return-path", "delivered-to", "authentication-results"})
+_KEPT = _OURS | {"received", "auto-submitted"}
 _BREAKS = re.compile(r"[ \t]*[\r\n]+[ \t]*")
 VALUE = 4096  # characters
 
@@ -23,17 +24,16 @@ def addheader(unit: Compilation, bound: Bound) -> Action:
     """Add a field at the top of the header, or with :last at its end (RFC 5293 §4)."""
     name, value = unit.text(bound.string(0)), unit.text(bound.string(1))
     last = "last" in bound.tags
-    if name.constant is not None:
-        if not _NAME.fullmatch(name.constant):
-            raise SieveError(name.piece.place, "this can be no name of a header field")
-        if name.constant.lower() in _KEPT:
-            raise SieveError(name.piece.place, f"{name.constant} is not for scripts to add")
+    if name.constant is not None and not _NAME.fullmatch(name.constant):
+        raise SieveError(name.piece.place, "this can be no name of a header field")
 
     def act(run: Run) -> None:
         run.act()
         written = name.of(run)
-        if not _NAME.fullmatch(written) or written.lower() in _KEPT:
+        if not _NAME.fullmatch(written):
             raise RunError("addheader: the name of the field is not allowed")
+        if written.lower() in _OURS:
+            return  # RFC 5293 §6: not an error
         edits = run.edits
         if len(edits.first) + len(edits.last) >= EDITS:
             raise RunError(f"more than {EDITS} fields added")

@@ -74,8 +74,8 @@ def size(unit: Compilation, bound: Bound) -> Test:
     if not side:
         raise SieveError(bound.place, "size needs :over or :under")
     if side == "over":
-        return lambda run: run.mail.size > limit
-    return lambda run: run.mail.size < limit
+        return lambda run: run.size() > limit
+    return lambda run: run.size() < limit
 
 
 @test("true")
