@@ -1,0 +1,1 @@
+"""Weights, as scripts/train_triage.py wrote them."""
