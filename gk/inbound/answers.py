@@ -11,16 +11,15 @@ from dataclasses import dataclass
 
 from gk import metrics
 from gk.accounts.aliases import Directory
-from gk.errors import GkError
 from gk.message import compose
-from gk.message.address import Address
+from gk.message.address import Address, AddressError
 from gk.message.dsn import Failure, report
-from gk.message.mailboxes import Mailbox, parse_list
 from gk.message.text import decode_words
 from gk.outbound.draft import Draft, Named, named, write
 from gk.outbound.submit import Submit
 from gk.sieve.answering import among, declined, message_ids
 from gk.sieve.mail import Mail
+from gk.sieve.mailbox import parse_mailbox
 from gk.sieve.outcome import Vacation
 from gk.store.db import Store
 from gk.store.outgoing import VACATION
@@ -64,14 +63,16 @@ class Answers:
 
     def write(self, account: Account, vacation: Vacation, mail: Mail) -> bytes:
         """The answer to a message that has a sender. Raises Refused where it cannot be written."""
-        subject = vacation.subject or f"Auto: {_subject(mail)}"  # RFC 5230 §4.3
+        # RFC 5230 §4.3; scripts of other servers have encoded words in it.
+        subject = decode_words(vacation.subject.encode("utf-8", "replace")) or f"Auto: {_subject(mail)}"
         headers = {"Auto-Submitted": "auto-replied (vacation)"}  # RFC 3834 §5
         in_reply_to, references = message_ids(mail)
         if in_reply_to:
             headers |= {"In-Reply-To": in_reply_to, "References": references}
         text = "" if vacation.mime else vacation.reason
         draft = Draft((str(mail.sender),), subject=compose.clean(subject), text=text, headers=headers)
-        content = write(draft, self._author(account, vacation), compose.message_id(self._hostname), int(time.time()))
+        author = self._author(account, vacation, mail.recipient)
+        content = write(draft, author, compose.message_id(self._hostname), int(time.time()))
         if not vacation.mime:
             return content
         head, mark, _ = content.partition(b"MIME-Version: 1.0\r\n")
@@ -99,18 +100,19 @@ class Answers:
         )  # fmt: skip
         await self._submit.submit(account, None, [_To(sender)], content, origin=VACATION)
 
-    def _author(self, account: Account, vacation: Vacation) -> Named:
-        """Whom the answer is from: as the script says where that is the user, else the account."""
-        entries = parse_list(vacation.sender.encode("utf-8", "replace")) if vacation.sender else []
-        if entries and isinstance(entries[0], Mailbox) and entries[0].domain is not None:
-            name, local, domain = entries[0].name, entries[0].local, entries[0].domain
+    def _author(self, account: Account, vacation: Vacation, recipient: Address | None) -> Named:
+        """Whom the answer is from: as the script says, else the recipient (RFC 5230 §4.4), where that is the user."""
+        candidates: list[tuple[str, Address]] = []
+        if vacation.sender:
             try:
-                address = named(f"{local.decode()}@{domain.decode()}")[1]
-            except (GkError, UnicodeDecodeError):
+                candidates.append(parse_mailbox(vacation.sender))
+            except AddressError:
                 pass
-            else:
-                if self._directory.owns(account, address):
-                    return compose.clean(decode_words(name)) if name else None, address
+        if recipient is not None:
+            candidates.append((account.name, recipient))
+        for name, address in candidates:
+            if self._directory.owns(account, address):
+                return compose.clean(name) or None, address
         return account.name or None, named(account.address)[1]
 
     def _counted(self, account: int) -> bool:

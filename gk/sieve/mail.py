@@ -111,7 +111,7 @@ class Mail:
                     start = self.tree.body
                     self._texts[key] = [decode(self.raw[start : start + BODY], None)] if self._has_body else []
                 case "text":
-                    self._texts[key] = self._pieces(("text",), _readable)
+                    self._texts[key] = self._pieces(("text", "application/xhtml+xml"), _readable)
                 case _:
                     self._texts[key] = self._pieces(types, None)
         return self._texts[key]
@@ -166,4 +166,4 @@ def _spans(raw: Raw, part: Part) -> list[tuple[int, int, bytes]]:
 
 
 def _readable(part: Part, text: str) -> str:
-    return "".join(plain([text])) if part.subtype == b"html" else text
+    return "".join(plain([text])) if part.subtype in (b"html", b"xhtml+xml") else text

@@ -86,6 +86,21 @@ async def test_the_subject_may_be_given(gk: Ruled) -> None:
     assert email.message_from_bytes(content, policy=email.policy.SMTP)["Subject"] == "Vacances d'été"
 
 
+async def test_a_subject_with_encoded_words_is_understood(gk: Ruled) -> None:
+    await gk.script("alice", 'require "vacation"; vacation :subject "=?utf-8?b?w4TDlsOc?= away" "Gone.";')
+    await gk.bring(letter(), "alice")
+    ((_, _, content),) = await gk.leaving()
+    assert email.message_from_bytes(content, policy=email.policy.SMTP)["Subject"] == "ÄÖÜ away"
+
+
+async def test_the_answer_comes_from_the_address_that_was_written_to(gk: Ruled) -> None:
+    await away(gk, addresses=("team@example.test",))
+    await gk.bring(letter(to="alice+news@example.test"), "alice+news")
+    await gk.bring(letter(to="team@example.test"), "team", sender="yan@far.test")  # which is others' too
+    authors = [email.message_from_bytes(content)["From"] for _, _, content in await gk.leaving()]
+    assert authors == ["Alice <alice+news@example.test>", "Alice <alice@example.test>"]
+
+
 async def test_a_subject_of_strangers_adds_no_field(gk: Ruled) -> None:
     await away(gk)
     subject = "x =?utf-8?q?=0D=0ABcc:_victim=40far.test=0D=0A?="

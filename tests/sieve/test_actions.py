@@ -33,6 +33,13 @@ def test_the_implicit_keep_is_cancelled_by_what_takes_the_message(script: str, m
     assert [mailbox for mailbox, _ in filed(script)] == mailboxes
 
 
+def test_an_address_may_come_with_a_name() -> None:
+    outcome = run('redirect "Ann <a@example.com>";')
+    assert [redirect.address for redirect in outcome.redirects] == ["a@example.com"]
+    for text in ("Ann <a@example.com>, b@example.com", "Ann <a>", "<>", "a@example.com <b", "x: a@example.com;"):
+        assert "this is no address" in refused(f'redirect "{text}";'), text
+
+
 def test_redirects_are_counted_once_each() -> None:
     outcome = run('redirect "A@Example.COM"; redirect "A@example.com"; redirect "b@example.com";')
     assert [redirect.address for redirect in outcome.redirects] == ["A@example.com", "b@example.com"]
@@ -135,3 +142,4 @@ def test_the_environment_is_what_it_says() -> None:
     assert holds('environment :is "NAME" "gk"', "environment")
     assert holds('environment :matches "domain" "*.net"', "environment")
     assert not holds('environment :matches "remote-ip" "*"', "environment")
+    assert not holds('environment :count "eq" "remote-ip" "0"', "environment relational")

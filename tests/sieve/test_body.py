@@ -61,6 +61,12 @@ def test_without_an_empty_line_there_is_no_body(mail: bytes) -> None:
     assert holds('body :raw :is "x"', "body", b"\r\nx")
 
 
+def test_xhtml_is_read_like_html() -> None:
+    mail = b"Content-Type: application/xhtml+xml\r\n\r\n<html><body>Hello</body></html>"
+    assert holds('body :contains "Hello"', "body", mail)
+    assert not holds('body :contains "<body"', "body", mail)
+
+
 def test_lines_with_the_boundary_belong_to_no_part_wherever_they_are_broken_off() -> None:
     head = b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
     for content in (b"--b\r\n", b"--b\r\n\r\nx", b"--b\r\n\r\nx\r\n--b--", b"\n--b\n\nx\n--b--\n"):

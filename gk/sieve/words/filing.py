@@ -3,10 +3,11 @@
 With :copy (RFC 3894), :flags (RFC 5232), :create (RFC 5490) and :specialuse (RFC 8579).
 """
 
-from gk.message.address import Address, AddressError, parse_address
+from gk.message.address import Address, AddressError
 from gk.sieve.compilation import Compilation
 from gk.sieve.errors import RunError, SieveError
 from gk.sieve.grammar import STRING, STRINGS, Action, Bound, Tag, command
+from gk.sieve.mailbox import parse_mailbox
 from gk.sieve.outcome import INBOX, Reject
 from gk.sieve.run import Run
 from gk.sieve.strings import Text
@@ -61,7 +62,7 @@ def redirect(unit: Compilation, bound: Bound) -> Action:
     text, copy = unit.text(bound.string(0)), "copy" in bound.tags
     if text.constant is not None:
         try:
-            parse_address(text.constant)
+            parse_mailbox(text.constant)
         except AddressError as error:
             raise SieveError(text.piece.place, f"this is no address: {error}") from None
 
@@ -73,7 +74,7 @@ def redirect(unit: Compilation, bound: Bound) -> Action:
 
 def _address(text: str) -> Address:
     try:
-        return parse_address(text)
+        return parse_mailbox(text)[1]
     except AddressError as error:
         raise RunError(f"redirect: this is no address: {error}") from None
 

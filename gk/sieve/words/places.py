@@ -46,6 +46,6 @@ def environment(unit: Compilation, bound: Bound) -> Test:
 
     def holds(run: Run) -> bool:
         value = run.around.environment.get(name.of(run).lower())
-        return matcher.holds(run, [value] if value is not None else [])
+        return value is not None and matcher.holds(run, [value])
 
     return holds

@@ -2,11 +2,11 @@
 
 import hashlib
 
-from gk.message.address import AddressError, parse_address
-from gk.message.mailboxes import Mailbox, parse_list
+from gk.message.address import AddressError
 from gk.sieve.compilation import Compilation
 from gk.sieve.errors import SieveError
 from gk.sieve.grammar import NUMBER, STRING, STRINGS, Action, Bound, Tag, command
+from gk.sieve.mailbox import parse_mailbox
 from gk.sieve.outcome import Vacation
 from gk.sieve.run import Run
 from gk.sieve.strings import Text
@@ -70,12 +70,8 @@ def _handle(*what: object) -> str:
 
 
 def _is_address(text: str) -> bool:
-    entries = parse_list(text.encode("utf-8", "surrogatepass"))
-    if len(entries) != 1 or not isinstance(entries[0], Mailbox) or entries[0].domain is None:
-        return False
     try:
-        local, domain = entries[0].local.decode(), entries[0].domain.decode()
-        parse_address(f"{local}@{domain}")
-    except (AddressError, UnicodeDecodeError):
+        parse_mailbox(text)
+    except AddressError:
         return False
     return True
