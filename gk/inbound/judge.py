@@ -16,7 +16,7 @@ from gk import metrics
 from gk.config import Judge as Rules
 from gk.inbound.accept import Incoming, Message
 from gk.inbound.verdict import UNJUDGED, Action, Finding, Verdict
-from gk.mailauth import arc, results
+from gk.mailauth import arc, iprev, results
 from gk.mailauth.authentic import Authentic, Authenticator, Sent
 from gk.mailauth.dmarc import Dmarc
 from gk.mailauth.questions import Answer, Kind
@@ -158,7 +158,7 @@ def _findings(found: Authentic, sealer: str | None, decisive: Dmarc | None) -> I
     if found.arc.result != "none":
         text = " ".join(filter(None, (found.arc.result, "by", ", ".join(found.arc.sealers), found.arc.reason)))
         yield Finding("arc", text, 0.0, found.arc.where)
-    pointer = _pointer(found.iprev.address)
+    pointer, _ = iprev.pointer(found.iprev.address)
     asked, answer = _answer(found.answers, pointer, "PTR", b"") if pointer else ("", "")
     yield Finding("iprev", f"{found.iprev.result} for {found.iprev.address}", 0.0, None, asked, answer)
 
@@ -173,11 +173,3 @@ def _answer(answers: dict[tuple[str, Kind], Answer], name: str, kind: Kind, begi
     texts = [r.decode("ascii", "backslashreplace") if isinstance(r, bytes) else str(r) for r in answer.records
              if not isinstance(r, bytes) or r.lower().startswith(begin)]  # fmt: skip
     return f"{name} {kind}", " | ".join(texts)[:ANSWER] or ("(no such name)" if answer.missing else "(no record)")
-
-
-@functools.lru_cache(1024)
-def _pointer(address: str) -> str:
-    try:
-        return ipaddress.ip_address(address).reverse_pointer
-    except ValueError:
-        return ""

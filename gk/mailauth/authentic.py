@@ -58,13 +58,15 @@ class Authenticator:
         questions = Questions(self._lookups, self._seconds)
         letter = await _letter(content, start, size)
         wrote = await asyncio.to_thread(dmarc.authors, letter) if dmarc.is_long(letter) else dmarc.authors(letter)
-        ways = asyncio.gather(*(dmarc.walk(domain, questions) for domain in wrote.domains))
-        spf, named, keys, walks = await asyncio.gather(
-            self._spf.check(sent.address, sent.sender, sent.helo, questions, self._hostname),
-            iprev.check(sent.address, questions),
-            _keys([*dkim.wanted(letter), *arc.wanted(letter)], questions),
-            ways,
-        )
+        names = [*dkim.wanted(letter), *arc.wanted(letter)]
+        spf_ = self._spf.check(sent.address, sent.sender, sent.helo, questions, self._hostname)
+        if self._known(sent, names, wrote.domains, questions):  # tasks would only cost: nobody has to wait
+            spf, named, keys = await spf_, await iprev.check(sent.address, questions), await _keys(names, questions)
+            walks = [await dmarc.walk(domain, questions) for domain in wrote.domains]
+        else:
+            spf, named, keys, walks = await asyncio.gather(
+                spf_, iprev.check(sent.address, questions), _keys(names, questions), _walks(wrote.domains, questions)
+            )
         try:
             async with asyncio.timeout(VERIFYING):
                 signatures, chain = await self._verifying.verify(letter, content, start, size, keys)
@@ -75,6 +77,18 @@ class Authenticator:
             judged.append(dmarc.unknown(wrote.fault))
         authors = tuple(f.where for f in letter.named(b"from")[: dmarc.AUTHORS])
         return Authentic(spf, tuple(signatures), tuple(judged), chain, named, authors, questions.answered())
+
+    def _known(self, sent: Sent, keys: Sequence[str], authors: Sequence[str], questions: Questions) -> bool:
+        """Whether the DNS has answered the first questions of each method before."""
+        up = (f"_dmarc.{name}" for domain in authors for name in dmarc.names(domain))
+        texts = [*keys, *up, sent.sender.rpartition("@")[2] or sent.helo]
+        return questions.know((name, "TXT") for name in texts) and questions.know(
+            [(iprev.pointer(sent.address)[0], "PTR")]
+        )
+
+
+async def _walks(domains: Sequence[str], questions: Questions) -> list[dmarc.Walk]:
+    return await asyncio.gather(*(dmarc.walk(domain, questions) for domain in domains))
 
 
 async def _letter(content: bytes | Path, start: int, size: int) -> Letter:

@@ -3,6 +3,7 @@
 The organisational domain is found by walking up the tree of names (§4.10), at most eight of them, all asked at once.
 """
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -172,6 +173,7 @@ def _only(name: str, answer: Answer) -> Record | None:
     return parse(name, texts[0]) if len(texts) == 1 else None
 
 
+@functools.lru_cache(1024)
 def parse(domain: str, text: bytes) -> Record | None:
     """A record, None for what is none. Tags that are not understood are as if they were not there (§4.7)."""
     if len(text) > RECORD or not VERSION.match(text):

@@ -1,5 +1,6 @@
 """Whether the name of a client's address leads back to the address (RFC 8601 §3)."""
 
+import functools
 import ipaddress
 from dataclasses import dataclass
 
@@ -17,20 +18,29 @@ class Iprev:
     name: str = ""
 
 
-async def check(address: str, questions: Questions) -> Iprev:
-    """Follow the address to its names and back; never raises."""
+@functools.lru_cache(1024)
+def pointer(address: str) -> tuple[str, str]:
+    """(the name an address has in the DNS, the address itself in its one spelling); "" for what is no address."""
     try:
         client = ipaddress.ip_address(address)
     except ValueError:
-        return Iprev("permerror", address)
+        return "", ""
     client = getattr(client, "ipv4_mapped", None) or client
-    found = await questions.ask(client.reverse_pointer, "PTR")
+    return client.reverse_pointer, str(client)
+
+
+async def check(address: str, questions: Questions) -> Iprev:
+    """Follow the address to its names and back; never raises."""
+    name, client = pointer(address)
+    if not name:
+        return Iprev("permerror", address)
+    found = await questions.ask(name, "PTR")
     if found.failed:
         return Iprev("temperror", address)
     names = list(dict.fromkeys(found.records))[:NAMES]
-    answers = await questions.every([(name, "AAAA" if client.version == 6 else "A") for name in names])
+    answers = await questions.every([(name, "AAAA" if ":" in client else "A") for name in names])
     for name, answer in zip(names, answers, strict=True):
-        if any(_same(text, str(client)) for text in answer.records):
+        if any(_same(text, client) for text in answer.records):
             return Iprev("pass", address, name)
     if any(answer.failed for answer in answers):
         return Iprev("temperror", address)

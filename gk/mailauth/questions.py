@@ -5,9 +5,9 @@ has *failed*, which makes a temporary error of whatever needed it and never an e
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 from gk.net.dns import DnsFailed, Lookups, NoSuchName
 
@@ -35,13 +35,8 @@ class Answer:
 NOTHING, FAILED, MISSING = Answer(), Answer(failed=True), Answer(missing=True)
 
 
-@runtime_checkable
-class Remembering(Protocol):
-    """A resolver that can say at once what it knows already: most questions need no task and no timer then."""
-
-    def remembered(self, name: str, kind: str) -> Sequence[Any] | None:
-        """The records of dnspython's, None where they must be asked for. Raises NoSuchName."""
-        ...
+Remembered = Callable[[str, str], Sequence[Any] | None]
+"""Dnspython's records of a name and type, None where they must be asked for. Raises NoSuchName."""
 
 
 class Questions:
@@ -49,13 +44,18 @@ class Questions:
 
     def __init__(self, lookups: Lookups, seconds: float) -> None:
         self._lookups = lookups
-        self._memory = lookups if isinstance(lookups, Remembering) else None
+        # a resolver that says at once what it knows: most questions need no task and no timer then
+        self._remembered: Remembered | None = getattr(lookups, "remembered", None)
         self._until = asyncio.get_running_loop().time() + seconds
         self._asked: dict[Key, Answer | asyncio.Future[Answer]] = {}
 
     def answered(self) -> dict[Key, Answer]:
         """Every question answered so far, by (name, type)."""
         return {key: answer for key, answer in self._asked.items() if isinstance(answer, Answer)}
+
+    def know(self, keys: Iterable[Key]) -> bool:
+        """Whether these questions can be answered without waiting."""
+        return all(self._at_once((name.lower().rstrip("."), kind)) is not None for name, kind in keys)
 
     async def every(self, keys: Iterable[Key]) -> list[Answer]:
         """The answers to several questions, asked at once; never raises."""
@@ -84,10 +84,10 @@ class Questions:
             return NOTHING
         if len(self._asked) >= MOST:
             return FAILED
-        if self._memory is None:
+        if self._remembered is None:
             return None
         try:
-            records = self._memory.remembered(_escaped(name), kind)
+            records = self._remembered(_escaped(name), kind)
         except NoSuchName:
             answer = MISSING
         else:

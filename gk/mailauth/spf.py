@@ -2,7 +2,7 @@
 
 pyspf asks the DNS where it stands. Here it reads answers that are known and stops at the first that is not; that one
 is fetched in the event loop, and the evaluation begins again. What a domain's evaluation asked the last time is asked
-all at once the next time, so that most messages take one evaluation.
+all at once the next time, so that most messages take one evaluation, and none where the answers are the same.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import logging
 import re
 import warnings
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,42 +48,73 @@ class Spf:
     explanation: str = ""
 
 
+Outcome = tuple[str, str, str]  # result, reason, explanation
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """The last evaluation for a client and a domain: what it asked and, if that is small, what came of the answers."""
+
+    asked: tuple[Key, ...]
+    answers: tuple[Answer, ...] = ()
+    outcome: Outcome | None = None
+
+
 class Checker:
-    """Evaluates SPF; remembers what was asked, never what was answered."""
+    """Evaluates SPF; what was asked is asked again, and where the answers are the same, so is the result."""
 
     def __init__(self) -> None:
-        self._hints: OrderedDict[tuple[str, str], tuple[Key, ...]] = OrderedDict()
+        self._last: OrderedDict[tuple[str, str], _Last] = OrderedDict()
 
     async def check(self, address: str, sender: str, helo: str, questions: Questions, receiver: str = "") -> Spf:
         """Whether the client at `address` may send as `sender`, or without one as postmaster of `helo`."""
         is_helo = not sender
         domain = (helo if is_helo else sender.rpartition("@")[2]).lower().rstrip(".")
-        known: dict[Key, Answer] = {}
-        await self._ahead(self._hints.get((address, domain), ()), known, questions)
+        last = self._last.get((address, domain), _Last(()))
+        answers = await questions.every(last.asked)
+        if last.outcome is not None and tuple(answers) == last.answers:
+            return _spf(last.outcome, domain, is_helo)
+        known = dict(zip(last.asked, answers, strict=True))
         used: dict[Key, None] = {}
-        found: tuple[str, str, str] = ("permerror", "too many questions", "")
+        found: Outcome = ("permerror", "too many questions", "")
         for _ in range(ROUNDS):
             used.clear()
             query = (address, sender, helo, receiver, known, used)
-            size = sum(len(text) for (_, kind), a in known.items() if kind == "TXT" for text in a.records)
-            outcome = await asyncio.to_thread(_evaluate, *query) if size > IN_LOOP else _evaluate(*query)
+            large = sum(map(len, _texts(known))) > IN_LOOP
+            outcome = await asyncio.to_thread(_evaluate, *query) if large else _evaluate(*query)
             if not isinstance(outcome, Need):
                 found = outcome
                 break
-            await self._ahead((outcome.key,), known, questions)
-        self._remember((address, domain), tuple(used))
-        result, reason, explanation = found
-        return Spf(result, domain, is_helo, reason[:REASON], explanation[:REASON])
+            known[outcome.key] = await questions.ask(*outcome.key)
+        self._remember((address, domain), tuple(used), known, found)
+        return _spf(found, domain, is_helo)
 
-    async def _ahead(self, keys: tuple[Key, ...], known: dict[Key, Answer], questions: Questions) -> None:
-        """Fetch these answers."""
-        known.update(zip(keys, await questions.every(keys), strict=True))
+    def _remember(
+        self, place: tuple[str, str], asked: tuple[Key, ...], known: Mapping[Key, Answer], found: Outcome
+    ) -> None:
+        if set(asked) <= set(known) and _lasting(known):
+            self._last[place] = _Last(asked, tuple(known[key] for key in asked), found)
+        else:
+            self._last[place] = _Last(asked)
+        self._last.move_to_end(place)
+        if len(self._last) > REMEMBERED:
+            self._last.popitem(last=False)
 
-    def _remember(self, place: tuple[str, str], keys: tuple[Key, ...]) -> None:
-        self._hints[place] = keys
-        self._hints.move_to_end(place)
-        if len(self._hints) > REMEMBERED:
-            self._hints.popitem(last=False)
+
+def _spf(found: Outcome, domain: str, is_helo: bool) -> Spf:
+    result, reason, explanation = found
+    return Spf(result, domain, is_helo, reason[:REASON], explanation[:REASON])
+
+
+def _texts(known: Mapping[Key, Answer]) -> Iterator[bytes]:
+    """The TXT records among these answers."""
+    return (text for (_, kind), answer in known.items() if kind == "TXT" for text in answer.records)
+
+
+def _lasting(known: Mapping[Key, Answer]) -> bool:
+    """Whether the result is the same for another sender of the domain, without macros, and small enough to be kept."""
+    texts = list(_texts(known))
+    return sum(map(len, texts)) <= IN_LOOP and not any(b"%" in text for text in texts)
 
 
 class Need(Exception):
@@ -136,8 +167,8 @@ def _fair(text: bytes) -> bool:
 
 def _evaluate(
     address: str, sender: str, helo: str, receiver: str, known: Mapping[Key, Answer], used: dict[Key, None]
-) -> tuple[str, str, str] | Need:
-    """(result, reason, explanation), or what is missing."""
+) -> Outcome | Need:
+    """What came of it, or what is missing."""
     try:
         query = _Query(address, sender, helo, receiver=receiver or None, querytime=0)
         query.known, query.used = known, used
