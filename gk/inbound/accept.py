@@ -18,7 +18,6 @@ from gk.store.db import Store
 from gk.store.queued import Forward
 from gk.store.spool import SpoolFile
 from gk.store.values import Flags, Recipient
-from gk.store.verdicts import packed
 
 JUNK, JUNK_USE = frozenset({"$Junk"}), "\\Junk"  # the keyword of RFC 8457's kin (IANA), the use of RFC 6154
 NOWHERE = 0  # the mailbox of an address that is nobody's here: mail for it unsubscribes somebody, or is handed on
@@ -194,7 +193,7 @@ class Accept:
         evidence = None
         if verdict is not UNJUDGED or decided.findings:
             judged = replace(verdict, findings=(*verdict.findings, *decided.findings))
-            evidence = packed(judged.evidence(message.above))
+            evidence = judged.evidence(message.above)
         places, forwards = decided.mailboxes, decided.forwards
         if forwards or decided.copies:
             written = verdict.fields, self._received(incoming)

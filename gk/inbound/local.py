@@ -17,7 +17,6 @@ from gk.outbound.submit import HEAD, Nearby
 from gk.store.db import Store
 from gk.store.spool import SpoolFile
 from gk.store.values import Recipient
-from gk.store.verdicts import packed
 
 _CLIENT = Client("", "", True, None, True, hidden=True)
 _VERDICT = Verdict(results={"auth": ("pass",)})  # RFC 8601 §2.7.4: the sender logged in
@@ -48,7 +47,7 @@ class Local:
         decided = merged([await self._placing.place(to, _VERDICT, incoming, Message(content)) for to in recipients])
         evidence = None
         if decided.findings:
-            evidence = packed(replace(_VERDICT, findings=tuple(decided.findings)).evidence(0))
+            evidence = replace(_VERDICT, findings=tuple(decided.findings)).evidence(0)
         if decided.forwards or decided.copies:
             kept = [(await self._store.prepare(copy.content, evidence), copy.mailboxes) for copy in decided.copies]
             await self._forwarding.hand_on(sender, decided.forwards, content, 0, (b"", b""), kept)

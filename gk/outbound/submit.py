@@ -1,9 +1,9 @@
 """The one door of outgoing mail: local recipients are delivered and the others queued, in one commit."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from gk import metrics
 from gk.accounts.aliases import Directory
@@ -39,7 +39,7 @@ class Nearby:
     """Where a message goes here: mailboxes, with the `evidence` why, and what is done once it is kept."""
 
     mailboxes: Sequence[Recipient]
-    evidence: bytes | None = None
+    evidence: Mapping[str, Any] | None = None
     after: Callable[[], Awaitable[None]] | None = None
 
 
@@ -168,7 +168,9 @@ class Submit:
         with sent.content.map() as content:
             return await self._signer.fields(domain, content, sent.size)
 
-    async def _for_mailboxes(self, sent: Arrival, sender: Address | None, evidence: bytes | None) -> Arrival:
+    async def _for_mailboxes(
+        self, sent: Arrival, sender: Address | None, evidence: Mapping[str, Any] | None
+    ) -> Arrival:
         """The copy that stays here: with the Return-Path of a final delivery (RFC 5321 §4.4)."""
         line = f"Return-Path: <{sender or ''}>\r\n".encode()
         if isinstance(sent.content, bytes):

@@ -8,9 +8,9 @@ import mmap
 import os
 import time
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gk import events, metrics
 from gk.bus import Bus
@@ -130,7 +130,7 @@ class Store:
         """Where to put a message of more than JOURNAL bytes while it arrives."""
         return SpoolFile(self._spool, self.commits.fail)
 
-    async def prepare(self, content: bytes | SpoolFile, verdict: bytes | None = None) -> Arrival:
+    async def prepare(self, content: bytes | SpoolFile, verdict: Mapping[str, Any] | None = None) -> Arrival:
         """Scan a message with CRLF line ends, off the loop when it is large; `verdict` is kept with it."""
         if isinstance(content, bytes):
             if len(content) > JOURNAL:

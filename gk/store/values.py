@@ -1,8 +1,9 @@
 """The values that cross the store's door."""
 
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gk.message.parsed import Parsed
@@ -91,7 +92,7 @@ class Arrival:
     crc: int  # CRC-32 of the content, checked whenever it is read back
     parsed: "Parsed"
     content: "bytes | SpoolFile"
-    verdict: bytes | None = None  # as `verdicts.packed` makes it
+    verdict: Mapping[str, Any] | None = None  # plain values, kept with it
 
 
 @dataclass(frozen=True, slots=True)

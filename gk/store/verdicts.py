@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import zlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,18 +13,19 @@ LARGEST = 16 << 10  # octets of a stored verdict
 READ = 1 << 20  # octets it may unfold to
 
 
-def packed(evidence: dict[str, Any]) -> bytes:
+def packed(evidence: Mapping[str, Any]) -> bytes:
     """A verdict as it is stored: JSON, compressed; the last of its `findings` are left out where it is too large."""
     findings = evidence["findings"]
     while True:
-        content = zlib.compress(json.dumps(evidence | {"findings": findings}).encode(), 1)
+        content = zlib.compress(json.dumps({**evidence, "findings": findings}).encode(), 1)
         if len(content) <= LARGEST or not findings:
             return content
         findings = findings[: len(findings) // 2]
 
 
-def add(db: sqlite3.Connection, message: int, content: bytes) -> None:
-    db.execute("INSERT INTO verdict (message, content) VALUES (?, ?)", (message, content))
+def add(db: sqlite3.Connection, message: int, evidence: Mapping[str, Any]) -> None:
+    """A part of a unit of work: the writer packs, for the event loop would have to wait for its turn after it."""
+    db.execute("INSERT INTO verdict (message, content) VALUES (?, ?)", (message, packed(evidence)))
 
 
 class Verdicts:

@@ -32,7 +32,7 @@ async def rooms(tmp_path: Path) -> AsyncIterator[Rooms]:
         yield opened
 
 
-async def deliver(rooms: Rooms, *addresses: str, verdict: bytes | None = packed(EVIDENCE)) -> str:
+async def deliver(rooms: Rooms, *addresses: str, verdict: dict[str, Any] | None = EVIDENCE) -> str:
     """The EMAILID of a message in these INBOXes."""
     store = rooms.store
     accounts = [store.accounts.get(address) for address in addresses]
@@ -83,6 +83,9 @@ async def test_what_was_not_judged_has_no_reasons(rooms: Rooms) -> None:
 
 
 async def test_a_damaged_verdict_is_none(rooms: Rooms) -> None:
-    for verdict in (b"", b"x", packed(EVIDENCE)[:-8]):
+    for damaged in (b"", b"x", packed(EVIDENCE)[:-8]):
+        id = await deliver(rooms, ALICE)
+        statement, values = "UPDATE verdict SET content = ? WHERE message = ?", (damaged, int(id[1:]))
+        await rooms.store.commits.do(lambda db, facts, s=statement, v=values: db.execute(s, v))
         with pytest.raises(Refused, match="nothing was decided"):
-            await why(rooms, await deliver(rooms, ALICE, verdict=verdict))
+            await why(rooms, id)

@@ -10,7 +10,6 @@ from gk.config import Config, Limits
 from gk.errors import Refused
 from gk.store.db import Store
 from gk.store.values import Recipient
-from gk.store.verdicts import packed
 from tests.actions.test_why import CONTENT, EVIDENCE
 from tests.site import ALICE, Site
 
@@ -20,7 +19,7 @@ async def _deliver(data: Path) -> None:
     async with Store.open(config, Bus()) as store:
         account = store.accounts.get(ALICE)
         inbox = store.mailboxes.get(account.id, "INBOX")
-        arrival = await store.prepare(CONTENT, packed(EVIDENCE))
+        arrival = await store.prepare(CONTENT, EVIDENCE)
         await store.deliver(arrival, [Recipient(account.id, inbox.id, ALICE)])
 
 
