@@ -6,7 +6,7 @@ from gk.actions.context import Context
 from gk.actions.registry import action
 from gk.actions.whose import whose
 from gk.errors import LimitReached, Refused
-from gk.inbound import programs
+from gk.inbound.programs import Programs
 from gk.inbound.surroundings import Around, environment
 from gk.inbound.trace import Client
 from gk.inbound.verdict import Verdict
@@ -68,8 +68,9 @@ async def rule_test(context: Context, input: Input) -> Output:
     filing = context.store.scripts.filing(account.id)
     if input.script is not None:
         filing = replace(filing, rules=(), script=input.script)
+    programs = Programs(context.store.limits.script_bytes)
     try:
-        found = await programs.Programs(context.store.limits.script_bytes).of(account.id, filing)
+        found = await programs.of(account.id, filing)
     except (SieveError, RuleError) as error:
         raise Refused(str(error)) from None
     around = Around(context.store, account.id, environment(context.names.offer.hostname, _NOBODY, Verdict()))

@@ -16,19 +16,20 @@ KEPT = 1 << 20  # octets of source that are kept compiled, which takes some fift
 COMPILED = 1 << 10  # octets compiled in the event loop; some 4 ms each KiB
 HEADER = 16 << 10  # octets of a header that is looked at in the event loop
 CONTENT = 64 << 10  # octets of a message whose text is looked at in the event loop
+THREADS = 2  # that run programs at once: more would only keep the event loop from the interpreter
 QUICK = 300  # units of work done in the event loop, a third of a millisecond; what is not done then begins anew
 
 Program = tuple[str, Script]
 
 
 class Programs:
-    """Compiles what accounts have, and keeps it as long as it stays the same."""
+    """Compiles what accounts have, keeps it as long as it stays the same, and runs it."""
 
     def __init__(self, script_bytes: int) -> None:
         self._limit = max(script_bytes, program.LONGEST)
         self._kept: OrderedDict[int, tuple[scripts.Filing, tuple[Program, ...]]] = OrderedDict()
         self._octets = 0
-        self._compiling = asyncio.Lock()
+        self._compiling, self._running = asyncio.Lock(), asyncio.Semaphore(THREADS)
 
     async def of(self, account: int, filing: scripts.Filing) -> tuple[Program, ...]:
         """What decides about the account's mail, in its order. Raises SieveError and RuleError."""
@@ -41,6 +42,18 @@ class Programs:
             if (found := self._found(account, filing)) is not None:
                 return found
             return self._keep(account, filing, await asyncio.to_thread(self._make, filing))
+
+    async def run(self, programs: Sequence[Program], mail: Mail, around: Around) -> Outcome:
+        """What they decide; an error is in the outcome. What they ask is answered in the loop, wherever they run."""
+        if not programs:
+            return Outcome((Filing(INBOX),))
+        large = mail.size > CONTENT and any(script.looks_at_body for _, script in programs)
+        if not large and mail.header_size <= HEADER:
+            outcome = run_all(programs, mail, around, QUICK)
+            if not outcome.exhausted:
+                return outcome
+        async with self._running:
+            return await asyncio.to_thread(run_all, programs, mail, Asked(around, asyncio.get_running_loop()))
 
     def _found(self, account: int, filing: scripts.Filing) -> tuple[Program, ...] | None:
         kept = self._kept.get(account)
@@ -73,15 +86,3 @@ class Programs:
 
 def _octets(programs: Sequence[Program]) -> int:
     return sum(script.size for _, script in programs)
-
-
-async def run(programs: Sequence[Program], mail: Mail, around: Around) -> Outcome:
-    """What they decide; an error is in the outcome. What they ask is answered in the loop, wherever they run."""
-    if not programs:
-        return Outcome((Filing(INBOX),))
-    large = mail.size > CONTENT and any(script.looks_at_body for _, script in programs)
-    if not large and mail.header_size <= HEADER:
-        outcome = run_all(programs, mail, around, QUICK)
-        if not outcome.exhausted:
-            return outcome
-    return await asyncio.to_thread(run_all, programs, mail, Asked(around, asyncio.get_running_loop()))

@@ -14,7 +14,6 @@ from typing import Any
 from gk import metrics
 from gk.accounts.aliases import TAG, Directory
 from gk.errors import GkError
-from gk.inbound import programs
 from gk.inbound.accept import Copy, Incoming, Message, Placed, as_junk
 from gk.inbound.answers import Answers
 from gk.inbound.forwarding import forward
@@ -111,7 +110,7 @@ class Rules:
         if case.junk:
             found = tuple(each for each in found if each[1].asks_verdict)
         around = Around(self._store, case.account.id, environment(self._hostname, incoming.client, case.verdict))
-        outcome = await programs.run(found, case.mail, around)
+        outcome = await self._programs.run(found, case.mail, around)
         findings = _findings(outcome)
         if outcome.error is not None:
             return self._failed(case.account, case.home, outcome.program, outcome.error, findings)

@@ -291,7 +291,7 @@ async def test_a_fault_of_ours_loses_nothing(gk: Ruled, monkeypatch: pytest.Monk
     async def fails(*arguments: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(programs, "run", fails)
+    monkeypatch.setattr(programs.Programs, "run", fails)
     await gk.rule("alice", "always discard")
     await gk.bring(letter(), "alice")
     assert len(gk.places()) == 2
