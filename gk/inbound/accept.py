@@ -174,13 +174,13 @@ class Accept:
             raise (RefusedByVerdict if verdict.action == "refuse" else DeferredByVerdict)(verdict.reply)
         if verdict.fields:
             message = await self._topped(message, self.top(incoming, verdict.fields))
+        decided = Placed()
         try:
             decided = await self._places(incoming, verdict, message)
+            await self._keep(incoming, verdict, message, decided)
         except GkError:
-            if isinstance(message.content, SpoolFile):
-                message.content.discard()
+            throw_away([message], decided.copies, decided.forwards)
             raise
-        await self._keep(incoming, verdict, message, decided)
         log.info(
             "event=accepted id=%s size=%d mailboxes=%d forwards=%d copies=%d verdict=%s",
             incoming.id, message.size, len(decided.mailboxes), len(decided.forwards), len(decided.copies),
@@ -223,22 +223,14 @@ class Accept:
             for target in behind:
                 if target.mailbox != NOWHERE:
                     targets.setdefault(target.mailbox, target)
-        each: list[Placed] = []
-        try:
-            for target in targets.values():
-                found = await self._placing.place(target, verdict, incoming, message)
-                each.append(found)  # one by one: where a later one fails, what this one made is thrown away
-            if each and not away and all(found.refusal for found in each):
-                log.info("event=refused id=%s action=rules", incoming.id)
-                raise RefusedByVerdict(f"550 5.7.1 {each[0].refusal}")
-            decided = merged(each)
-            if away or decided.forwards:
-                return self._handed_on(replace(decided, forwards=[*away, *decided.forwards]), verdict, message)
-            return decided
-        except BaseException:
-            found = merged(each)
-            _throw_away(found.copies, found.forwards)
-            raise
+        each = await placed(self._placing, list(targets.values()), verdict, incoming, message)
+        if each and not away and all(found.refusal for found in each):
+            log.info("event=refused id=%s action=rules", incoming.id)
+            raise RefusedByVerdict(f"550 5.7.1 {each[0].refusal}")
+        decided = merged(each)
+        if away or decided.forwards:
+            return self._handed_on(replace(decided, forwards=[*away, *decided.forwards]), verdict, message)
+        return decided
 
     def _handed_on(self, decided: Placed, verdict: Verdict, message: Message) -> Placed:
         """What of the forwards is done. Junk is not spread under our name: the postmaster has it, if nobody else here.
@@ -247,9 +239,9 @@ class Accept:
         """
         away, kept = decided.forwards, bool(decided.mailboxes or decided.copies)
         came_back = forwarding.looped(away, _header(message))
+        throw_away(away if verdict.action == "junk" else came_back)
         if len(came_back) == len(away) and not kept:
             raise Looping("the message was handed on from here before")
-        _throw_away(away if verdict.action == "junk" else came_back)
         if verdict.action != "junk":
             return replace(decided, forwards=[one for one in away if one not in came_back])
         if kept:
@@ -268,8 +260,24 @@ class Accept:
         return Message(top + message.content[message.above :], len(top))
 
 
-def _throw_away(*made: Sequence[Copy | Forward]) -> None:
-    """What was made of the message and is not to be kept."""
+async def placed(
+    placing: Placing, recipients: Sequence[Recipient], verdict: Verdict, incoming: Incoming, message: Message
+) -> list[Placed]:
+    """Where a message goes for each; raises what the store raises, and then nothing made of the message is left."""
+    each: list[Placed] = []
+    try:
+        for recipient in recipients:
+            found = await placing.place(recipient, verdict, incoming, message)
+            each.append(found)
+    except GkError:
+        made = merged(each)
+        throw_away(made.copies, made.forwards)
+        raise
+    return each
+
+
+def throw_away(*made: Sequence[Copy | Forward | Message]) -> None:
+    """What is not to be kept; what the store took stays."""
     for one in itertools.chain(*made):
         if isinstance(one.content, SpoolFile):
             one.content.discard()

@@ -5,7 +5,8 @@ from dataclasses import replace
 from functools import partial
 from secrets import token_hex
 
-from gk.inbound.accept import Incoming, Message, Placing, afterwards, merged
+from gk.errors import GkError
+from gk.inbound.accept import Incoming, Message, Placing, afterwards, merged, placed, throw_away
 from gk.inbound.forwarding import Forwarding
 from gk.inbound.trace import Client
 from gk.inbound.verdict import Verdict
@@ -44,12 +45,16 @@ class Local:
     ) -> Nearby:
         """Where a message goes here; what rules hand on or change is queued and kept already. Raises Unavailable."""
         incoming = Incoming(token_hex(8), _CLIENT, sender, False, ())
-        decided = merged([await self._placing.place(to, _VERDICT, incoming, Message(content)) for to in recipients])
+        decided = merged(await placed(self._placing, recipients, _VERDICT, incoming, Message(content)))
         evidence = None
         if decided.findings:
             evidence = replace(_VERDICT, findings=tuple(decided.findings)).evidence(0)
         if decided.forwards or decided.copies:
-            kept = [(await self._store.prepare(copy.content, evidence), copy.mailboxes) for copy in decided.copies]
-            await self._forwarding.hand_on(sender, decided.forwards, content, 0, (b"", b""), kept)
+            try:
+                kept = [(await self._store.prepare(copy.content, evidence), copy.mailboxes) for copy in decided.copies]
+                await self._forwarding.hand_on(sender, decided.forwards, content, 0, (b"", b""), kept)
+            except GkError:
+                throw_away(decided.copies, decided.forwards)
+                raise
         after = partial(afterwards, incoming.id, decided.later) if decided.later else None
         return Nearby(decided.mailboxes, evidence, after)

@@ -24,7 +24,7 @@ class Notices:
 
     async def tell(self, account: Account, about: str, subject: str, text: str, seconds: int = DAY) -> None:
         """Tell the user, unless about the same that was done not longer ago. Raises what the store raises."""
-        if not self._counted(account.id):
+        if self.told(account, about) or not self._counted(account.id):
             return
         if not await self._store.scripts.answer(account.id, _handle(about), account.address, seconds):
             return

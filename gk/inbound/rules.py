@@ -198,11 +198,8 @@ class Rules:
         local = recipient.address.rpartition("@")[0]
         if not self._tag_to_folder or TAG not in local[1:]:
             return recipient
-        wanted = local.partition(TAG)[2].lower()
-        for mailbox in self._store.mailboxes.list(recipient.account):
-            if mailbox.name.lower() == wanted and mailbox.special_use is None:
-                return replace(recipient, mailbox=mailbox.id)
-        return recipient
+        found = self._store.mailboxes.find_folded(recipient.account, local.partition(TAG)[2])
+        return replace(recipient, mailbox=found.id) if found is not None and found.special_use is None else recipient
 
     def _refused(self, case: _Case, words: str) -> Placed:
         """What is done where others take what this user refuses: its sender is told, where it is the sender.

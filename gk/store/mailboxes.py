@@ -87,6 +87,15 @@ class Mailboxes:
         ).fetchone()
         return Mailbox(*row) if row else None
 
+    def find_folded(self, account: int, name: str) -> Mailbox | None:
+        """The mailbox of that name, or one whose name differs in the case of ASCII letters only."""
+        row = self._db.execute(
+            "SELECT id, account, name, uidvalidity, special_use FROM mailbox"
+            " WHERE account = ? AND lower(name) = lower(?) ORDER BY name <> ?, name LIMIT 1",
+            (account, _text(name), _text(name)),
+        ).fetchone()
+        return Mailbox(*row) if row else None
+
     def by_id(self, account: int, number: int) -> Mailbox | None:
         """The mailbox of that id, if it is the account's."""
         row = self._db.execute(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gk.errors import GkError, LimitReached
+from gk.errors import GkError, LimitReached, Overloaded
 from gk.inbound import programs
 from gk.inbound.verdict import RefusedByVerdict, Verdict
 from tests.inbound.ruled import JUNK, ZOE, Ruled, letter, ruled
@@ -149,6 +149,16 @@ async def test_a_redirect_goes_with_the_header_as_it_was_changed(gk: Ruled) -> N
     assert {path.name for path in (gk.store.data / "spool").iterdir()} == {
         name for (name,) in gk.store.reader.execute("SELECT spool FROM message WHERE spool IS NOT NULL")
     }
+
+
+async def test_what_was_made_of_a_message_that_is_not_taken_is_thrown_away(gk: Ruled) -> None:
+    await gk.script("alice", 'require ["editheader", "copy"]; addheader "X-A" "1"; redirect :copy "y@near.test";')
+    gk.store.outgoing.counted(10**9, 0)
+    for send in (gk.bring(letter(body=LARGE), "alice"), gk.send(letter(body=LARGE), "bob", "alice")):
+        with pytest.raises(Overloaded):
+            await send
+    assert not list((gk.store.data / "spool").iterdir())
+    assert gk.places() == []
 
 
 async def test_a_redirect_without_a_copy_leaves_nothing_here(gk: Ruled) -> None:
