@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gk import metrics
 from gk.config import Judge as Rules
-from gk.inbound.accept import Incoming, Message
+from gk.inbound.incoming import Incoming, Message
 from gk.inbound.verdict import UNJUDGED, Action, Finding, Verdict
 from gk.mailauth import arc, iprev, results
 from gk.mailauth.authentic import Authentic, Authenticator, Sent

@@ -6,8 +6,9 @@ from functools import partial
 from secrets import token_hex
 
 from gk.errors import GkError
-from gk.inbound.accept import Incoming, Message, Placing, afterwards, merged, placed, throw_away
 from gk.inbound.forwarding import Forwarding
+from gk.inbound.incoming import Incoming, Message
+from gk.inbound.placing import Placing, afterwards, merged, placed, throw_away
 from gk.inbound.trace import Client
 from gk.inbound.verdict import Verdict
 from gk.mailauth.signing import Signer

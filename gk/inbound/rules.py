@@ -14,10 +14,11 @@ from typing import Any
 from gk import metrics
 from gk.accounts.aliases import TAG, Directory
 from gk.errors import GkError
-from gk.inbound.accept import Copy, Incoming, Message, Placed, as_junk
 from gk.inbound.answers import Answers
 from gk.inbound.forwarding import forward
+from gk.inbound.incoming import Incoming, Message
 from gk.inbound.notices import Notices
+from gk.inbound.placing import Copy, Placed, as_junk
 from gk.inbound.programs import SCRIPT, Programs
 from gk.inbound.surroundings import Around, environment
 from gk.inbound.verdict import Finding, Verdict

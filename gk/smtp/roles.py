@@ -9,7 +9,8 @@ from aiosmtpd.smtp import SMTP
 
 from gk.config import Limits
 from gk.inbound import trace
-from gk.inbound.accept import Accept, Incoming, Looping, Message
+from gk.inbound.accept import Accept, Looping
+from gk.inbound.incoming import Incoming, Message
 from gk.message.address import Address, parse_address
 from gk.smtp import author
 from gk.smtp.envelope import Envelope, EnvelopeRecipient, Peer, Submit

@@ -8,9 +8,10 @@ from pathlib import Path
 from gk.accounts.aliases import Directory
 from gk.bus import Bus
 from gk.config import Config, Limits
-from gk.inbound.accept import Accept, Incoming, Message
+from gk.inbound.accept import Accept
 from gk.inbound.answers import Answers
 from gk.inbound.forwarding import Forwarding
+from gk.inbound.incoming import Incoming, Message
 from gk.inbound.local import Local
 from gk.inbound.notices import Notices
 from gk.inbound.rules import Rules

@@ -8,7 +8,8 @@ import pytest
 from gk.accounts.aliases import Directory
 from gk.bus import Bus
 from gk.config import Config, Limits
-from gk.inbound.accept import Accept, Incoming, Looping, Message
+from gk.inbound.accept import Accept, Looping
+from gk.inbound.incoming import Incoming, Message
 from gk.inbound.trace import Client
 from gk.message.address import Address, parse_address
 from gk.store.db import Store

@@ -10,7 +10,9 @@ import pytest
 from gk.accounts.aliases import Directory
 from gk.bus import Bus
 from gk.config import Config, Limits
-from gk.inbound.accept import Accept, Incoming, Message, Placed, as_junk
+from gk.inbound.accept import Accept
+from gk.inbound.incoming import Incoming, Message
+from gk.inbound.placing import Placed, as_junk
 from gk.inbound.trace import Client
 from gk.inbound.verdict import DeferredByVerdict, Finding, RefusedByVerdict, Verdict
 from gk.message.address import parse_address

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gk.config import Judge as Rules
-from gk.inbound.accept import Incoming, Message
+from gk.inbound.incoming import Incoming, Message
 from gk.inbound.judge import Judge
 from gk.inbound.trace import Client
 from gk.inbound.verdict import UNJUDGED, Verdict
