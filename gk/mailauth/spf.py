@@ -92,7 +92,7 @@ class Checker:
     def _remember(
         self, place: tuple[str, str], asked: tuple[Key, ...], known: Mapping[Key, Answer], found: Outcome
     ) -> None:
-        if set(asked) <= set(known) and _lasting(known):
+        if asked and set(asked) <= set(known) and _lasting(known):
             self._last[place] = _Last(asked, tuple(known[key] for key in asked), found)
         else:
             self._last[place] = _Last(asked)

@@ -175,6 +175,27 @@ async def test_the_second_message_of_a_domain_asks_everything_at_once(served: Zo
     assert list(known) == [("a.test", "TXT"), ("b.test", "TXT"), ("c.test", "TXT")]
 
 
+async def test_a_result_is_used_again_for_the_same_answers_and_no_others() -> None:
+    names, checker = Table(), Checker()
+    names.txt("a.test", "v=spf1 a:host.test -all")
+    names.txt("m.test", "v=spf1 exists:%{l}.m.test -all")
+    names.add("ann.m.test", "A", "127.0.0.2")
+
+    async def result(sender: str, address: str = "192.0.2.1") -> str:
+        return (await checker.check(address, sender, "c.test", Questions(names, BUDGET))).result
+
+    names.add("host.test", "A", "192.0.2.1")
+    assert [await result(f"{local}@a.test") for local in ("ann", "ann", "bob")] == ["pass"] * 3
+    assert await result("ann@a.test", "192.0.2.2") == "fail"
+    names.names["host.test"]["A"] = ["192.0.2.2"]
+    assert await result("ann@a.test") == "fail" and await result("ann@a.test", "192.0.2.2") == "pass"
+    names.failing.add("a.test")
+    assert await result("ann@a.test") == "temperror"
+    names.failing.clear()
+    assert await result("ann@a.test") == "fail"
+    assert [await result(f"{local}@m.test") for local in ("ann", "bob", "ann")] == ["pass", "fail", "pass"]
+
+
 _terms = st.one_of(
     st.sampled_from(
         ["a", "mx", "ptr", "-all", "exists:%{i}.x.test", "include:a.test", "redirect=b.test", "exp=b.test"]

@@ -11,9 +11,12 @@ import pytest
 from gk.mailauth.authentic import Authenticator, Sent
 from gk.mailauth.letter import Letter
 from gk.mailauth.verifying import IN_LOOP, Verifying
+from gk.net.dns import SystemResolver
 from gk.service import supervise
 from tests.mailauth.signed import TEXT, Author
 from tests.mailauth.table import Table
+from tests.mailauth.test_spf import txt
+from tests.strangers import Zone
 
 LARGE = TEXT + b"A line that makes the message large, again and again.\r\n" * (2 * IN_LOOP // 50)
 SENT = Sent("192.0.2.1", "mx.a.test", "ann@a.test")
@@ -104,6 +107,25 @@ async def test_everything_is_found_out_at_once(verifying: Verifying, author: Aut
         assert (found.spf.result, [one.result for one in found.dkim]) == ("pass", ["pass", "pass"])
         assert [(one.result, one.policy, len(one.aligned)) for one in found.dmarc] == [("pass", "reject", 2)]
         assert found.answers["_dmarc.a.test", "TXT"].records == (b"v=DMARC1; p=reject",)
+
+
+async def test_what_the_resolver_knows_already_is_found_the_same_without_a_question(
+    verifying: Verifying, author: Author, dns: Zone
+) -> None:
+    dns.authority = True
+    for name, record in author.published.items():
+        dns.add(name, "TXT", txt(record.decode()))
+    dns.add("a.test", "TXT", txt("v=spf1 include:b.test -all"))
+    dns.add("b.test", "TXT", txt("v=spf1 mx -all"))
+    dns.add("_dmarc.a.test", "TXT", txt("v=DMARC1; p=reject"))
+    dns.add("1.2.0.192.in-addr.arpa", "PTR", "mx.b.test.")
+    dns.domain("b.test", "192.0.2.1")
+    authenticator = Authenticator(SystemResolver([f"127.0.0.1:{dns.port}"]), verifying, "mail.example.test", 5)
+    message = author.sign()
+    first = await authenticator.of(SENT, message, 0, len(message))
+    asked = len(dns.asked)
+    assert await authenticator.of(SENT, message, 0, len(message)) == first
+    assert len(dns.asked) == asked
 
 
 async def test_a_header_of_a_megabyte_is_taken_apart(verifying: Verifying) -> None:
