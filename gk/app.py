@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Literal
 
 from gk import config as configuration
@@ -21,7 +21,7 @@ from gk.bus import Bus
 from gk.config import Config, endpoint, is_loopback
 from gk.control.client import SOCKET
 from gk.control.server import ControlServer
-from gk.errors import ConfigError
+from gk.errors import ConfigError, Unavailable
 from gk.events import CertificateRenewed, ConfigReloaded
 from gk.imap.server import ImapServer
 from gk.inbound.accept import Accept
@@ -120,6 +120,9 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
             log.info("event=note text=%r", note)
         rotation = Rotation(here.names.keys, lambda: here.directory.domains, here.names.resolver(), bus)
         reporting = _reporting(config, store, here.directory, resolver, signer)
+        if reporting is None:
+            with suppress(Unavailable):  # a full disk does not keep anybody from the mail that is there
+                await store.reports.clear()
         services = (
             rotation,
             verifying,

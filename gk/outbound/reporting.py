@@ -14,13 +14,16 @@ from gk.accounts.aliases import Directory
 from gk.errors import GkError, Unavailable
 from gk.mailauth import aggregate, dmarc, tlsrpt
 from gk.mailauth.aggregate import Aggregate, Published
+from gk.mailauth.dmarc import Record
 from gk.mailauth.questions import Questions
 from gk.mailauth.signing import Signer
 from gk.mailauth.tally import read_row
 from gk.mailauth.tlsrpt import Failure, PolicyResult, TlsReport
 from gk.message.address import Address, parse_address
+from gk.message.compose import ComposeError
 from gk.net.dns import Lookups
 from gk.outbound import report_mail
+from gk.outbound.bounce import RETURN_PATH
 from gk.outbound.report_mail import Outgoing, mailto
 from gk.store.db import Store
 from gk.store.queued import QueuedRecipient
@@ -85,18 +88,21 @@ class Reporting:
             if not to and day >= today - PATIENCE and any(a.failed for a in questions.answered().values()):
                 continue  # the DNS may say later who wants it
             if record and to:
-                rows = tuple(read_row(content, messages) for content, messages in counts.rows(day, domain))
-                id_ = f"{day}.{domain}@{self._hostname}"
-                begin, end = day * DAY, (day + 1) * DAY - 1
-                published = Published(
-                    domain, record.p, record.sp, record.np, "s" if record.strict_dkim else "r",
-                    "s" if record.strict_spf else "r", "y" if record.testing else "n",
-                )  # fmt: skip
-                report = Aggregate(self._hostname, str(self._address), id_, begin, end, published, rows)
-                document = await asyncio.to_thread(aggregate.write, report, f"GK {gk.__version__}")
-                sent += await self._queue(Outgoing("dmarc", domain, id_, begin, end, document), to)
+                report = await asyncio.to_thread(self._aggregate, day, record, counts.rows(day, domain))
+                sent += await self._queue(report, to)
             await counts.forget(day, domain)
         return sent
+
+    def _aggregate(self, day: int, record: Record, counted: Sequence[tuple[str, int]]) -> Outgoing:
+        domain, id_ = record.domain, f"{day}.{record.domain}@{self._hostname}"
+        begin, end = day * DAY, (day + 1) * DAY - 1
+        published = Published(
+            domain, record.p, record.sp, record.np, "s" if record.strict_dkim else "r",
+            "s" if record.strict_spf else "r", "y" if record.testing else "n",
+        )  # fmt: skip
+        rows = tuple(read_row(content, messages) for content, messages in counted)
+        report = Aggregate(self._hostname, str(self._address), id_, begin, end, published, rows)
+        return Outgoing("dmarc", domain, id_, begin, end, aggregate.write(report, f"GK {gk.__version__}"))
 
     # --- TLS ----------------------------------------------------------------------------------------------------------
 
@@ -133,22 +139,27 @@ class Reporting:
                 here.setdefault(target.mailbox, target)
         if not here and not away:
             return 0
-        store, args = self._store, (report, self._hostname, self._address, to, int(self._now()))
-        content = await asyncio.to_thread(report_mail.write, *args)
-        prefix = await self._signer.fields(self._address.key.rpartition("@")[2], content, len(content))
-        local = [(await store.prepare(b"Return-Path: <>\r\n" + prefix + content), list(here.values()))] if here else []
         try:
-            await store.outgoing.add(
-                await store.prepare(content), "", away, account=None, origin=ORIGIN, prefix=prefix,
-                requiretls=-1 if report.kind == "tls" else 0, local=local,
-            )  # fmt: skip
+            await self._keep(report, to, away, list(here.values()))
         except Unavailable:
             raise
-        except GkError as error:  # of this report only
+        except (GkError, ComposeError) as error:  # of this report only
             log.warning("event=report_not_sent kind=%s domain=%s reason=%s", report.kind, report.domain, error)
             return 0
         log.info("event=report_sent kind=%s domain=%s", report.kind, report.domain)
         return 1
+
+    async def _keep(
+        self, report: Outgoing, to: Sequence[Address], away: Sequence[QueuedRecipient], here: Sequence[Recipient]
+    ) -> None:
+        store, written = self._store, (report, self._hostname, self._address, to, int(self._now()))
+        content = await asyncio.to_thread(report_mail.write, *written)
+        prefix = await self._signer.fields(self._address.key.rpartition("@")[2], content, len(content))
+        local = [(await store.prepare(RETURN_PATH + prefix + content), here)] if here else []
+        await store.outgoing.add(
+            await store.prepare(content), "", away, account=None, origin=ORIGIN, prefix=prefix,
+            requiretls=-1 if report.kind == "tls" else 0, local=local,
+        )  # fmt: skip
 
 
 async def wanted(domain: str, rua: Sequence[str], questions: Questions) -> list[Address]:

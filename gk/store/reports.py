@@ -64,6 +64,11 @@ class ReportCounts:
 
         await self._commits.do(work)
 
+    async def clear(self) -> None:
+        """Erase all that was counted: nothing is reported any more."""
+        if self._db.execute("SELECT 1 FROM dmarc_policy LIMIT 1").fetchone():
+            await self._commits.do(lambda db, facts: _clear(db))
+
     def tls_reported(self) -> int:
         """The last day whose TLS results were reported, 0 before the first."""
         row = self._db.execute("SELECT value FROM meta WHERE name = ?", (TLS_REPORTED,)).fetchone()
@@ -77,6 +82,11 @@ class ReportCounts:
                 (TLS_REPORTED, day),
             )
         )
+
+
+def _clear(db: sqlite3.Connection) -> None:
+    for table in ("dmarc_result", "dmarc_policy"):
+        db.execute(f"DELETE FROM {table}")
 
 
 def _count(

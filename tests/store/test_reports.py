@@ -56,6 +56,13 @@ async def test_neither_one_domain_nor_all_of_them_fill_the_disk(store: Store, mo
     assert store.reports.rows(DAY, "a.test")[1] == ("[1]", 6)
 
 
+async def test_all_is_erased_where_nothing_is_reported_any_more(store: Store) -> None:
+    await store.reports.clear()
+    await store.reports.count({DmarcResult(DAY, "a.test", "[1]"): 1}, policies("a.test"), DAY)
+    await store.reports.clear()
+    assert store.reports.due(DAY + 1, 10) == [] and store.reports.rows(DAY, "a.test") == []
+
+
 async def test_the_day_of_tls_reports_is_remembered(store: Store) -> None:
     assert store.reports.tls_reported() == 0
     for day in (DAY, DAY + 1):
