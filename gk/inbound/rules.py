@@ -268,9 +268,9 @@ def _authentic(verdict: Verdict) -> bool:
 
 
 def _forged(verdict: Verdict) -> bool:
-    """Whether the sender is known not to be who it says: an answer would go to somebody else."""
+    """Whether the sender seems not to be who it says: an answer would go to somebody else."""
     dmarc, spf = verdict.results.get("dmarc", ()), verdict.results.get("spf", ())
-    return "fail" in dmarc or ("fail" in spf and "pass" not in dmarc)
+    return "fail" in dmarc or ("pass" not in dmarc and bool({"fail", "softfail"} & set(spf)))
 
 
 def _findings(outcome: Outcome) -> tuple[Finding, ...]:

@@ -58,6 +58,33 @@ async def test_answers_reports_and_lists_are_not_answered(pair: tuple[House, Hou
     assert await here.inbox(ALICE) == []
 
 
+async def test_two_who_forward_to_each_other_keep_one_copy_more_and_are_silent_then(pair: tuple[House, House]) -> None:
+    here, there = pair
+    await here.act("rule_add", address=ALICE, text=f"always forward {THERE}, keep")
+    await there.act("rule_add", address=THERE, text=f"always forward {ALICE}, keep")
+    await here.submit(mail("round", sender="bob@example.test"), ALICE, sender="bob@example.test")
+    assert await here.outcomes() == ["sent"]
+    assert await there.outcomes() == ["sent"]
+    assert await here.queue() == await there.queue() == []
+    assert (len(await here.inbox(ALICE)), len(await there.inbox(THERE))) == (2, 1)
+
+
+async def test_what_two_forward_to_each_other_without_keeping_it_is_in_the_report_to_one_of_them(
+    pair: tuple[House, House],
+) -> None:
+    here, there = pair
+    await here.act("rule_add", address=ALICE, text=f"always forward {THERE}")
+    await there.act("rule_add", address=THERE, text=f"always forward {ALICE}")
+    await here.submit(mail("round", sender="bob@example.test"), ALICE, sender="bob@example.test")
+    assert await here.outcomes() == ["sent"]
+    assert await there.outcomes() == ["failed"]
+    assert await here.inbox(ALICE) == []
+    (report,) = await there.reports(THERE)  # whose rule could not be done
+    assert report.recipients[0]["final-recipient"] == f"rfc822; {ALICE}"
+    assert b"Subject: round" in report.raw and b"Hello." in report.raw
+    assert await here.queue() == await there.queue() == []
+
+
 async def test_what_was_answered_is_remembered_across_a_restart(tmp_path: Path) -> None:
     message = mail("hello", sender="zoe@far.test", To=ALICE)
     async with house(tmp_path) as gk:

@@ -159,6 +159,7 @@ async def test_junk_and_forged_senders_get_no_answer(gk: Ruled) -> None:
         JUNK,
         Verdict(results={"dmarc": ("fail",), "spf": ("pass",)}),
         Verdict(results={"dmarc": ("none",), "spf": ("fail",)}),
+        Verdict(results={"dmarc": ("none",), "spf": ("softfail",)}),
     ):
         gk.judge.verdict = verdict
         await gk.bring(letter(), "alice")
