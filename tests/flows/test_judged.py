@@ -224,3 +224,20 @@ async def test_a_chain_that_is_broken_is_handed_on_without_a_seal(gk: House, aut
         assert handed.endswith(broken)
         assert handed.count(b"\r\nARC-Seal:") == 1 and not handed.startswith(b"ARC-")
         assert b"arc=fail" in handed[: -len(broken)]
+
+
+@pytest.mark.parametrize("sealers", ['trusted_sealers = ["example.test"]', ""], ids=["trusted", "strange"])
+async def test_another_server_believes_our_seal_where_it_trusts_us(gk: House, tmp_path: Path, sealers: str) -> None:
+    for name, text in records(gk.rooms.names.keys, "example.test").items():
+        gk.zone.add(name, "TXT", txt(text))
+    gk.zone.domain("far.test", "127.0.0.2")
+    (tmp_path / "far").mkdir()
+    judge = f"[judge]\ntrusted = []\n{sealers}"
+    async with house(tmp_path / "far", judge=judge, domain="far.test", host="127.0.0.2", beside=gk) as far:
+        # proved by the client's address alone, which is another one at the next server
+        assert (await deliver(gk, TEXT, "round@example.test", client=OURS))[0] == 250
+        assert await gk.outcomes() == ["sent" if sealers else "failed"]
+        found = await far.inbox("alice@far.test")
+        assert len(found) == bool(sealers)
+        for message in found:
+            assert b"arc=pass (i=1 by example.test)" in message and b"dmarc=fail (p=reject dis=none)" in message
