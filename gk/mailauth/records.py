@@ -57,6 +57,7 @@ class Offer:
     families: frozenset[int] = frozenset({4, 6})  # of the addresses it receives mail on
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # as in outbound.source
     managesieve: int | None = None
+    reports: str = ""  # the address reports about our mail come to
 
     @classmethod
     def of(cls, config: Config) -> "Offer":
@@ -75,7 +76,12 @@ class Offer:
             frozenset(6 if ":" in host else 4 for host in hosts),
             config.outbound.source,
             _port(config.managesieve.listen),
+            config.reports.address.lower(),
         )
+
+    def reported_to(self, domain: str) -> str:
+        """Where reports about a domain are wanted: nobody has to be asked about an address of its own."""
+        return self.reports if self.reports.rpartition("@")[2] == domain else f"postmaster@{domain}"
 
     def sends_from(self, domain: str) -> tuple[str, ...]:
         """The public addresses mail of a domain leaves from, where that is configured."""
@@ -93,13 +99,12 @@ class Own:
 
 def wanted(domain: str, offer: Offer, own: Sequence[Own], pairs: Iterable[Pair], others: Sequence[str]) -> list[Record]:
     """The records of `domain`, the most needed first. `others` are all domains of this server."""
+    rua = f"rua=mailto:{offer.reported_to(domain)}"
     return [
         *_mail(domain, offer, own, others),
         *dkim(domain, pairs),
-        Record("dmarc", f"_dmarc.{domain}", "TXT", f"v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain}",
-               say("why.dmarc", domain=domain)),
-        Record("tlsrpt", f"_smtp._tls.{domain}", "TXT", f"v=TLSRPTv1; rua=mailto:postmaster@{domain}",
-               say("why.tlsrpt"), "recommended"),
+        Record("dmarc", f"_dmarc.{domain}", "TXT", f"v=DMARC1; p=quarantine; {rua}", say("why.dmarc", domain=domain)),
+        Record("tlsrpt", f"_smtp._tls.{domain}", "TXT", f"v=TLSRPTv1; {rua}", say("why.tlsrpt"), "recommended"),
         *_sts(domain, offer),
         *_services(domain, offer),
         *[pointer(item.address, offer.hostname) for item in own],

@@ -44,6 +44,13 @@ def test_every_record_of_a_domain_is_there_with_its_reason(keys: Keys) -> None:
     assert all(record.why.endswith(".") for record in records)
 
 
+def test_reports_are_wanted_at_the_address_named_for_them_where_it_is_of_the_domain() -> None:
+    for address, expected in ((f"dmarc@{DOMAIN}", f"dmarc@{DOMAIN}"), ("dmarc@other.test", f"postmaster@{DOMAIN}")):
+        records = wanted(DOMAIN, Offer("mail.example.test", reports=address), HERE, (), [DOMAIN])
+        found = [value for kind in ("dmarc", "tlsrpt") for _, _, value in of(records, kind)]
+        assert len(found) == 2 and all(value.endswith(f"; rua=mailto:{expected}") for value in found)
+
+
 def test_what_the_web_serves_waits_for_it() -> None:
     without = wanted(DOMAIN, OFFER, HERE, (), [DOMAIN])
     later = {r.name.partition(".")[0] for r in without if r.aside and r.kind != "ptr"}
