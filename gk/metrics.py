@@ -25,15 +25,15 @@ queued = Gauge("gk_queue_messages", "Messages in the outgoing queue", registry=R
 tls_sessions = Counter(
     "gk_tls_sessions_total", "Outgoing sessions by TLS policy and result", ["policy", "result"], registry=REGISTRY
 )
-# Outgoing mail. Outcomes: sent, deferred, failed. Destinations: mx (a domain's own servers), route (a server of the
-# configuration), local (a mailbox here, in the commit that takes the message).
 judged = Counter("gk_verdicts_total", "Messages from other servers by verdict", ["action"], registry=REGISTRY)
+judging = Histogram("gk_judge_seconds", "Time to judge one message", buckets=_FAST, registry=REGISTRY)
+authentication = Counter("gk_authentication_total", "Results of SPF and DMARC", ["method", "result"], registry=REGISTRY)
 rules = Counter(
     "gk_rules_total", "Messages that users' rules and scripts decided about", ["outcome"], registry=REGISTRY
 )
 answers = Counter("gk_answers_total", "Senders answered for users who are away", registry=REGISTRY)
-judging = Histogram("gk_judge_seconds", "Time to judge one message", buckets=_FAST, registry=REGISTRY)
-authentication = Counter("gk_authentication_total", "Results of SPF and DMARC", ["method", "result"], registry=REGISTRY)
+# Outgoing mail. Outcomes: sent, deferred, failed. Destinations: mx (a domain's own servers), route (a server of the
+# configuration), local (a mailbox here, in the commit that takes the message).
 attempts = Counter(
     "gk_delivery_attempts_total", "Attempts for a recipient", ["destination", "outcome"], registry=REGISTRY
 )

@@ -113,7 +113,7 @@ class Answers:
         for name, address in candidates:
             if self._directory.owns(account, address):
                 return compose.clean(name) or None, address
-        return account.name or None, named(account.address)[1]
+        return compose.clean(account.name) or None, named(account.address)[1]
 
     def _counted(self, account: int) -> bool:
         today = int(time.time()) // DAY

@@ -13,7 +13,7 @@ from typing import Any
 
 from gk import metrics
 from gk.accounts.aliases import TAG, Directory
-from gk.errors import GkError
+from gk.errors import GkError, Refused, Unavailable
 from gk.inbound.answers import Answers
 from gk.inbound.forwarding import forward
 from gk.inbound.incoming import Incoming, Message
@@ -27,7 +27,7 @@ from gk.message.header import Raw
 from gk.sieve.edit import Edits, edited
 from gk.sieve.errors import SieveError
 from gk.sieve.mail import Mail
-from gk.sieve.outcome import INBOX, Filing, Outcome, Redirect
+from gk.sieve.outcome import INBOX, Filing, Outcome, Redirect, Vacation
 from gk.sieve.rules import absence
 from gk.sieve.rules.value import RuleError
 from gk.store import scripts, values
@@ -96,7 +96,7 @@ class Rules:
             return await self._decided(_Case(account, home, mail, message, verdict), filing, incoming)
         except (SieveError, RuleError) as error:  # of an older version, or not ours: all is compiled before it is kept
             return self._failed(account, home, SCRIPT, str(error))
-        except (GkError, MemoryError):
+        except (Unavailable, MemoryError):
             raise
         except Exception:  # whatever a stranger and a script made of it together: a message is not lost for that
             log.exception("event=rules_failed id=%s", incoming.id)
@@ -150,14 +150,24 @@ class Rules:
         vacation = outcome.vacation
         if vacation is None and away is not None and (mailboxes or copies or forwards):
             vacation = absence.from_plain(away).vacation(now)
-        if vacation is not None and not case.junk and not _forged(case.verdict) and case.mail.sender is not None:
-            reason = self._answers.why_not(account, vacation, case.mail)
-            if reason:
-                log.info("event=not_answered account=%d reason=%r", account.id, reason)
-            else:  # written now, as long as the message is at hand
-                written = self._answers.write(account, vacation, case.mail)
-                later.append(partial(self._answers.answer, account, vacation, written, case.mail.sender))
+        if vacation is not None:
+            later += self._answered(case, vacation)
         return Placed(mailboxes, forwards, copies, later)
+
+    def _answered(self, case: _Case, vacation: Vacation) -> list[Later]:
+        """What answers the sender, where that may be; it is written now, as long as the message is at hand."""
+        account, sender = case.account, case.mail.sender
+        if sender is None or case.junk or _forged(case.verdict):
+            return []
+        reason = self._answers.why_not(account, vacation, case.mail)
+        if reason:
+            log.info("event=not_answered account=%d reason=%r", account.id, reason)
+            return []
+        try:
+            written = self._answers.write(account, vacation, case.mail)
+        except Refused as error:
+            return [self._telling(account, "your answer", str(error))]
+        return [partial(self._answers.answer, account, vacation, written, sender)]
 
     async def _mailbox(self, case: _Case, filing: Filing, later: list[Later]) -> Recipient:
         """Where one filing goes: the mailbox, made where that is asked for; home where it cannot be had."""

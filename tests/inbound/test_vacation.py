@@ -177,6 +177,13 @@ async def test_what_rules_discard_is_not_answered_and_what_they_forward_is(gk: R
     assert [recipients for _, recipients in await answered(gk)] == [["y@near.test"], [ZOE]]
 
 
+async def test_an_answer_that_cannot_be_written_is_told_and_the_message_kept(gk: Ruled) -> None:
+    await gk.store.scripts.set_absence(gk.account("alice"), to_plain(Absence("\ud800")))
+    await gk.bring(letter(), "alice")
+    assert await answered(gk) == []
+    assert any(b"your answer: the message cannot be written" in text for text in await gk.texts())
+
+
 async def test_users_here_answer_each_other_once(gk: Ruled) -> None:
     await away(gk)
     await away(gk, "bob")
