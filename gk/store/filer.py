@@ -183,19 +183,13 @@ class Filer:
         rows = self._db.execute(
             "SELECT id, kind, mailbox, first, last, message, flags, name FROM filing f WHERE NOT (kind = ? AND EXISTS"
             " (SELECT 1 FROM filing p WHERE p.kind = 0 AND p.message = f.message))"
-            " AND NOT (kind = ? AND EXISTS (SELECT 1 FROM filing r WHERE r.kind = ? AND r.mailbox = f.mailbox))"
+            f" AND NOT (kind = ? AND EXISTS (SELECT 1 FROM filing r WHERE r.kind = {REMOVE} AND r.mailbox = f.mailbox))"
             " AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?",
-            (REMOVE, DROP_FOLDER, REMOVE, json.dumps(list(self._stuck)), BATCH),
+            (REMOVE, DROP_FOLDER, json.dumps(list(self._stuck)), BATCH),
         ).fetchall()
         done = Round(full=len(rows) == BATCH)
-        kinds = {row[1] for row in rows}
-        if kinds & {MOVE_FOLDER, DROP_FOLDER}:  # one step each, and nothing of what comes after it yet
-            at = next(i for i, row in enumerate(rows) if row[1] in (MOVE_FOLDER, DROP_FOLDER))
-            done.full = True
-            if at == 0:
-                self._folder(done, rows[0])
-                return done
-            rows = rows[:at]
+        if any(row[1] in (MOVE_FOLDER, DROP_FOLDER) for row in rows):
+            rows = self._in_order(done, rows)
         self._place(done, [row for row in rows if row[1] == PLACE])
         for row in rows:
             if row[1] == RENAME:
@@ -337,14 +331,34 @@ class Filer:
                 os.unlink(stray)
         crash.here("file-removed")
 
-    def _folder(self, done: Round, row: Row) -> None:
-        row_id, kind, mailbox, _, _, _, _, target = row
-        done.rows.append(row_id)
-        if kind == DROP_FOLDER:
-            self._folders.dropped(mailbox)
-            done.dropped.append(mailbox)
-        elif (now := self._folders.moved(mailbox, target)) is not None:
-            done.folders.append((now, mailbox))
+    def _in_order(self, done: Round, rows: list[Row]) -> list[Row]:
+        """Do the folder steps the rows begin with; else the rows that come before the first of them.
+
+        Where the others are to look is known once the steps are committed. Steps that share no directory are done in
+        one round: each can be done twice. Those of mailboxes that never had a file are no steps at all.
+        """
+        before: list[Row] = []
+        touched: set[Path] = set()
+        for row in rows:
+            row_id, kind, mailbox, _, _, _, _, target = row
+            if kind not in (MOVE_FOLDER, DROP_FOLDER):
+                if touched:
+                    done.full = True
+                    return []
+                before.append(row)
+                continue
+            paths = self._folders.touched(mailbox, target)
+            if (paths and (before or paths & touched)) or any(earlier[2] == mailbox for earlier in before):
+                done.full = True
+                break
+            touched |= paths
+            done.rows.append(row_id)
+            if kind == DROP_FOLDER:
+                self._folders.dropped(mailbox)
+                done.dropped.append(mailbox)
+            elif (now := self._folders.moved(mailbox, target)) is not None:
+                done.folders.append((now, mailbox))
+        return before
 
 
 def _record(db: sqlite3.Connection, facts: list[Fact], done: Round) -> list[str]:

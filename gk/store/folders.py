@@ -48,6 +48,13 @@ class Folders:
             self._chosen[mailbox] = (root, directory)
         return self._chosen[mailbox][1]
 
+    def touched(self, mailbox: int, target: str | None) -> set[Path]:
+        """The directories that a step for the mailbox is about; none for one that never had a file."""
+        root, directory = self._where(mailbox)
+        if root is None or directory is None:
+            return set()
+        return {root / name for name in (directory, target, maildir.parking(mailbox)) if name is not None}
+
     def dropped(self, mailbox: int) -> None:
         """The folder of a deleted mailbox goes, with what is ours in it."""
         root, directory = self._where(mailbox)

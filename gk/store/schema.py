@@ -247,8 +247,13 @@ def m010_reports(db: sqlite3.Connection) -> None:
     _apply(db, _REPORTS)
 
 
+def m011_removes(db: sqlite3.Connection) -> None:
+    """Whether files are still to be removed from a folder is asked for each folder that goes."""
+    db.execute(f"CREATE INDEX filing_removes ON filing (mailbox) WHERE kind = {REMOVE}")
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     m001_first, m002_imap, m003_tls, m004_outgoing, m005_sending, m006_verdicts,
-    m007_forwards, m008_rules, m010_reports,
+    m007_forwards, m008_rules, m010_reports, m011_removes,
 ]  # fmt: skip
 VERSION = len(MIGRATIONS)

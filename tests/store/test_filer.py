@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gk.store.filer import CROWD
+from gk.store.db import Store
+from gk.store.filer import CROWD, Round
+from gk.store.verify import verify
 from tests.store.rooms import append, box, message, opened
 
 
@@ -75,3 +77,65 @@ async def test_a_moved_message_is_read_from_a_file_that_got_another_name_meanwhi
         await store.mailboxes.move(old, [uid], new)
         (content,) = await store.mailboxes.contents(new, [1])
         assert content is not None and content.whole() == message(1)
+
+
+def counted(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The rows of filing each round did, from now on."""
+    rounds: list[int] = []
+    work = store.filer._work
+
+    def noted() -> Round:
+        done = work()
+        if done:
+            rounds.append(len(done.rows))
+        return done
+
+    monkeypatch.setattr(store.filer, "_work", noted)
+    return rounds
+
+
+async def test_mailboxes_that_come_and_go_by_the_thousand_hold_up_nobodys_mail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as store:
+        account = store.accounts.get("alice@example.test").id
+        for n in range(500):
+            await store.mailboxes.create(account, f"Top/{n}")
+        await store.filer.rest()
+        rounds = counted(store, monkeypatch)
+        await store.mailboxes.rename(account, "Top", "Other")
+        for n in range(500):
+            await store.mailboxes.delete(account, f"Other/{n}")
+        await append(store, box(store), message(1))
+        await store.filer.rest()
+        assert sum(rounds) >= 1000 and len(rounds) <= 30
+        assert verify(store.reader, tmp_path, content=True) == []
+
+
+async def test_folders_that_change_names_do_so_together_where_they_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as store:
+        account = store.accounts.get("alice@example.test").id
+        for n in range(60):
+            mailbox = await store.mailboxes.create(account, f"Top/{n}")
+            await append(store, mailbox, message(n))
+        await store.filer.rest()
+        rounds = counted(store, monkeypatch)
+        await store.mailboxes.rename(account, "Top", "Other")
+        await store.filer.rest()
+        assert sum(rounds) >= 60 and len(rounds) <= 10
+        folder = tmp_path / "mail" / str(account)
+        assert len(list(folder.glob(".Other.*"))) == 60 and not list(folder.glob(".Top.*"))
+        for n in range(0, 60, 2):  # into each other's places, and then some go
+            await store.mailboxes.rename(account, f"Other/{n}", "Between")
+            await store.mailboxes.rename(account, f"Other/{n + 1}", f"Other/{n}")
+            await store.mailboxes.rename(account, "Between", f"Other/{n + 1}")
+        for n in range(50, 60):
+            await store.mailboxes.delete(account, f"Other/{n}")
+        await store.filer.rest()
+        assert verify(store.reader, tmp_path, content=True) == []
+        for n in range(50):
+            mailbox = store.mailboxes.get(account, f"Other/{n}")
+            (content,) = await store.mailboxes.contents(mailbox, [1])
+            assert content is not None and content.whole() == message(n ^ 1)
