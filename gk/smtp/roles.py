@@ -98,8 +98,10 @@ class Submission:
     async def handle_RCPT(
         self, server: SMTP, session: Peer, envelope: Envelope, address: Address, options: RcptOptions
     ) -> str:
-        if self._accept.recipient(address, envelope.sender) == []:
+        found = self._accept.recipient(address, envelope.sender)
+        if found == []:
             return UNKNOWN  # told now, not by a bounce
+        self._accept.check_quota(found or (), envelope.options.size or 0)
         address = self._accept.directory.complete(address)
         envelope.recipients.append(EnvelopeRecipient(address, options.notify, options.orcpt))
         return OK_RCPT

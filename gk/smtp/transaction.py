@@ -149,7 +149,11 @@ class Transactions(Connection):
         if key in envelope.keys:
             await self.push("250 2.1.5 OK")
             return
-        status = await self._call_handler_hook("RCPT", address, options)
+        try:
+            status = await self._call_handler_hook("RCPT", address, options)
+        except GkError as error:  # this one cannot be taken, and that is no error of the client's: others may be
+            await self.push(reply_to(error))
+            return
         if not status.startswith("2"):
             await self.fail(status, self._unknown)
             return

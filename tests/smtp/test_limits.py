@@ -177,6 +177,21 @@ async def test_one_address_has_its_share_of_connections(tmp_path: Path) -> None:
         assert (await again.reply()).startswith("220")
 
 
+@pytest.mark.parametrize("role", ["mx", "submissions"])
+async def test_a_full_mailbox_takes_nothing_from_strangers_or_users(smtp: House, role: str) -> None:
+    bob = smtp.store.accounts.get(BOB)
+    await smtp.store.accounts.set_quota(bob.id, 1000)
+    client = await (await smtp.connect(role)).hello()
+    if role != "mx":
+        await client.login()
+    assert (await client.say(f"MAIL FROM:<{ALICE}> SIZE=2000")).startswith("250")
+    assert await client.say(f"RCPT TO:<{BOB}>") == "452 4.2.2 The mailbox is full"
+    assert (await client.say(f"RCPT TO:<{ALICE}>")).startswith("250")
+    await client.say("RSET")
+    await client.say(f"MAIL FROM:<{ALICE}> SIZE=500")
+    assert (await client.say(f"RCPT TO:<{BOB}>")).startswith("250")
+
+
 async def test_a_flood_of_pipelined_commands_is_answered_in_order(smtp: House) -> None:
     client = await (await smtp.connect()).hello()
     client.send(b"NOOP\r\n" * 20_000 + b"QUIT\r\n")
