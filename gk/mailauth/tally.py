@@ -5,7 +5,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import astuple
 
 from gk.errors import Unavailable
@@ -52,11 +52,8 @@ class Tally:
         if not seen:
             return
         self._seen, self._policies = Counter(), {}
-        results = {
-            DmarcResult(day, domain, json.dumps(astuple(row), separators=(",", ":"))): messages
-            for (day, domain, row), messages in seen.items()
-        }
         try:
+            results = await asyncio.to_thread(_results, seen)
             await self._counts.count(results, policies, int(self._now()) // DAY)
         except Unavailable as error:
             log.warning("event=dmarc_results_wait reason=%s", type(error).__name__)
@@ -71,6 +68,13 @@ class Tally:
                 await self.flush()
         finally:
             await self.flush()
+
+
+def _results(seen: Mapping[Counted, int]) -> dict[DmarcResult, int]:
+    return {
+        DmarcResult(day, domain, json.dumps(astuple(row), separators=(",", ":"))): messages
+        for (day, domain, row), messages in seen.items()
+    }
 
 
 def _row(one: Dmarc, found: Authentic, sent: Sent, done: str, vouched: bool) -> Row:
