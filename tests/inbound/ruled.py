@@ -64,6 +64,7 @@ class Ruled:
     accept: Accept
     submit: Submit
     rules: Rules
+    answers: Answers
 
     def account(self, name: str) -> int:
         return self.store.accounts.get(f"{name}@example.test").id
@@ -148,4 +149,4 @@ async def ruled(directory: Path, *, tag_to_folder: bool = True, **limits: int) -
         judge = Fixed()
         accept = Accept(store, folders, host, bounds, judge, rules)
         submit = Submit(store, folders, host, placing=Local(store, rules, Forwarding(store, folders)))
-        yield Ruled(store, judge, accept, submit, rules)
+        yield Ruled(store, judge, accept, submit, rules, answers)

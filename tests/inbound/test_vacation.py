@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import random
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 from gk.inbound import answers
 from gk.inbound.verdict import Verdict
+from gk.message.address import parse_address
+from gk.sieve.mail import Mail
 from gk.sieve.rules.absence import DAY, Absence, to_plain
 from tests.inbound.ruled import JUNK, ZOE, Ruled, letter, ruled
 
@@ -77,6 +80,34 @@ async def test_nobody_is_answered_before_the_first_day_or_after_the_last(gk: Rul
     await away(gk, start=now - DAY, end=now + DAY)
     await gk.bring(letter(), "alice")
     assert len(await answered(gk)) == 1
+
+
+async def test_whatever_a_stranger_writes_an_answer_has_its_own_fields_and_no_others(gk: Ruled) -> None:
+    chance = random.Random(5230)
+    pieces = [
+        b"x", b" ", b"\r\n ", b"\r\n\t", b"=?utf-8?q?=0D=0ABcc:_a=40b.test=0D=0A?=",
+        b"=?utf-8?b?DQpCY2M6IGFAYi50ZXN0?=", b"\0", b"\r", b"\x85", "\u2028".encode(), b"\xff\xfe", b"\xed\xa0\x80",
+        b"=?utf-8?q?=ED=A0=80?=", b"<a@b>", b"\x1b[0m",
+        b"<" + b"i" * 300 + b"@x>", b"<a b@c>", b'"', b"(", b"Bcc: c@d.test", b"=?x?q?y?=", b"\x7f",
+    ]  # fmt: skip
+    own = {
+        "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "In-Reply-To", "References", "MIME-Version",
+        "Content-Type", "Content-Transfer-Encoding",
+    }  # fmt: skip
+    account = gk.store.accounts.get("alice@example.test")
+    for number in range(500):
+        names = ("Subject", "Message-ID", "References", "In-Reply-To", "From")
+        fields = {name: b"".join(chance.choices(pieces, k=chance.randrange(8))) for name in names}
+        raw = b"".join(name.encode() + b": " + value + b"\r\n" for name, value in fields.items()) + b"\r\nx"
+        mail = Mail(raw, sender=parse_address(ZOE), recipient=parse_address("alice@example.test"))
+        vacation = Absence(TEXT, addresses=("x@y.test",)).vacation(1)
+        assert vacation is not None
+        written = gk.answers.write(account, vacation, mail)
+        head, _, _ = written.partition(b"\r\n\r\n")
+        assert all(31 < octet < 127 or octet in b"\r\n" for octet in head), (number, head)
+        assert max(map(len, head.split(b"\r\n"))) <= 998
+        answer = email.message_from_bytes(written)
+        assert set(answer.keys()) <= own and len(answer.keys()) == len(set(answer.keys())), (number, head)
 
 
 async def test_the_subject_may_be_given(gk: Ruled) -> None:
