@@ -32,6 +32,11 @@ from gk.inbound.local import Local, Signed
 from gk.inbound.notices import Notices
 from gk.inbound.quota import QuotaWatch
 from gk.inbound.rules import Rules
+from gk.inbound.spam.around import Neighbourhood
+from gk.inbound.spam.learner import Learner
+from gk.inbound.spam.lists import Lists
+from gk.inbound.spam.personal import Personal
+from gk.inbound.spam.scored import Scored
 from gk.log import setup
 from gk.mailauth.arc import Sealer
 from gk.mailauth.authentic import Authenticator
@@ -111,7 +116,11 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
         tally = Tally(store.reports)
         judge = Judge(authenticator, config.judge, config.hostname, tally if config.reports.send else None)
         sealer = Sealer(here.names.keys)
-        accept = Accept(store, here.directory, config.hostname, config.limits, judge, rules, sealer)
+        learner = Learner(store)
+        around = Neighbourhood(store.accounts, here.directory, config.spam.dangerous)
+        scored = Scored(judge, config.spam, Lists(resolver, config.spam.lists), learner.base, around)
+        personal = Personal(store, rules, config.spam, learner.base)
+        accept = Accept(store, here.directory, config.hostname, config.limits, scored, personal, sealer)
         policies = _policies(config, store, resolver)
         runner = _runner(config, store, here.directory, bus, resolver, policies, signer)
         listeners = _listeners(config, store, certificates, logins, accept, here.batch.submit, inherited)
@@ -126,6 +135,7 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
         services = (
             rotation,
             verifying,
+            learner,
             *((tally, reporting) if reporting else ()),
             policies,
             runner,

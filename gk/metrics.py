@@ -32,6 +32,8 @@ rules = Counter(
     "gk_rules_total", "Messages that users' rules and scripts decided about", ["outcome"], registry=REGISTRY
 )
 answers = Counter("gk_answers_total", "Senders answered for users who are away", registry=REGISTRY)
+scored = Counter("gk_scored_total", "Messages scored, by what the score made of them", ["action"], registry=REGISTRY)
+lessons = Counter("gk_lessons_total", "Messages learnt from", ["kind"], registry=REGISTRY)
 # Outgoing mail. Outcomes: sent, deferred, failed. Destinations: mx (a domain's own servers), route (a server of the
 # configuration), local (a mailbox here, in the commit that takes the message).
 attempts = Counter(

@@ -28,6 +28,7 @@ VERBS = {  # verb → its line of help, so that `gk --help` loads none of them
     "dns": "The DNS records a domain needs, and whether they are there.",
     "dkim": "The keys that sign outgoing mail.",
     "why": "Why a message is where it is.",
+    "spam": "What was learnt about junk.",
     "reports": "What others report of mail in our name.",
     "config": "Show, check or change the configuration.",
     "status": "Is the server well? Its metrics.",

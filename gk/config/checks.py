@@ -15,6 +15,7 @@ from gk.config.outgoing import check_outgoing
 from gk.config.tables import Config, documented
 from gk.errors import ConfigError
 
+LARGEST_FLOAT = 1000
 LARGEST = 1 << 40  # of any number: what the clocks, the database and the sockets can still count with
 
 _HOSTNAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?:\.(?!-)[A-Za-z0-9-]{1,63})*")
@@ -135,6 +136,10 @@ def _value(hint: Any, value: Any, source: str, name: str, least: int = 0) -> Any
         if isinstance(value, int) and not isinstance(value, bool) and least <= value <= LARGEST:
             return value
         wanted = f"a whole number from {least} to {LARGEST}"
+    elif hint is float:
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_FLOAT:
+            return float(value)
+        wanted = f"a number from -{LARGEST_FLOAT} to {LARGEST_FLOAT}"
     else:
         if isinstance(value, str) and value.isprintable():  # it may end in a header, a reply or a log line
             return Path(value) if hint is Path else value

@@ -136,6 +136,25 @@ class Judge:
 
 
 @dataclass(frozen=True, slots=True)
+class Spam:
+    """Which mail of other servers is junk. Users who move mail into or out of Junk teach what is junk for them."""
+
+    enabled: bool = key(True, "Mail that is judged is scored; without, only the author's domain makes junk.")
+    junk: float = key(5.0, "Points from which a message goes to Junk.")
+    refuse: float = key(0.0, "Points from which a message is not taken at all; 0: never, Junk is enough.")
+    points: Mapping[str, float] = key(
+        {}, "Points of single rules in place of their own, by the names «gk why» shows: pretends_a_brand = 0 is never."
+    )
+    lists: Mapping[str, float] = key(
+        {},
+        'DNS lists to ask about clients, and their points: "zen.example.net" = 3.0; less than 0 for lists one trusts.',
+    )
+    dangerous: tuple[str, ...] = key(
+        (), "Endings of names of attached files that count as programs, besides those known as such: zip."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Reports:
     """What others report of mail in one's name, and what they are told."""
 
@@ -245,6 +264,7 @@ class Config:
     dns: Dns = key(Dns(), "")
     outbound: Outbound = key(Outbound(), "")
     judge: Judge = key(Judge(), "")
+    spam: Spam = key(Spam(), "")
     reports: Reports = key(Reports(), "")
     security: Security = key(Security(), "")
     rules: Rules = key(Rules(), "")

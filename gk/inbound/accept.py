@@ -102,8 +102,8 @@ class Accept:
                 message.content.discard()
             log.info("event=refused id=%s action=%s", incoming.id, verdict.action)
             raise (RefusedByVerdict if verdict.action == "refuse" else DeferredByVerdict)(verdict.reply)
-        if verdict.fields:
-            message = await self._topped(message, self.top(incoming, verdict.fields))
+        if verdict.fields or verdict.told:
+            message = await self._topped(message, self.top(incoming, verdict.fields + verdict.told))
         decided = Placed()
         try:
             decided = await self._places(incoming, verdict, message)

@@ -15,7 +15,8 @@ _MBOX = (b"From ", b">From ")  # a mailbox separator some programs leave above t
 _RECEIVED = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _DELIVERED = re.compile(rb"^delivered-to[ \t]*:([^\r\n]{1,1000})", re.IGNORECASE | re.MULTILINE)
 _ALIEN = re.compile(
-    rb"^(return-path|authentication-results)[ \t]*:((?:[^\r\n]++|\r\n[ \t])*+)(?:\r\n|\Z)", re.IGNORECASE | re.MULTILINE
+    rb"^(return-path|authentication-results|x-gk-[a-z0-9-]+)[ \t]*:((?:[^\r\n]++|\r\n[ \t])*+)(?:\r\n|\Z)",
+    re.IGNORECASE | re.MULTILINE,
 )
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:\[\]-]")  # would end the clause or open a comment
 _TOKEN = re.compile(rb'\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))')
@@ -95,14 +96,16 @@ def delivered(header: bytes) -> set[str]:
 
 
 def without_alien(header: bytes, hostname: str) -> bytes:
-    """The header without what only we may write: Return-Path, and results under our name (RFC 8601 §5)."""
+    """The header without what only we may write: Return-Path, X-GK fields, results under our name (RFC 8601 §5)."""
     ours = hostname.lower().encode()
     count = 0
 
     def judge(field: re.Match[bytes]) -> bytes:
         nonlocal count
+        if field[1].lower() != b"authentication-results":
+            return b""
         count += 1
-        mine = field[1].lower() == b"return-path" or count > RESULTS or authserv_id(field[2]) in (ours, None)
+        mine = count > RESULTS or authserv_id(field[2]) in (ours, None)
         return b"" if mine else field[0]
 
     return _ALIEN.sub(judge, header)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gk.errors import Refused, Unavailable
+from gk.inbound.spam.scan import Scan
 
 Action = Literal["accept", "junk", "refuse", "defer"]
 
@@ -47,7 +48,9 @@ class Finding:
 class Verdict:
     """What happens to a message. `reply` is SMTP's where it is refused or deferred; `fields` are to stand above it.
 
-    `results` are those of the authentication methods, as Authentication-Results has them: method → (result, …).
+    `results` are those of the authentication methods, as Authentication-Results has them: method → (result, …);
+    `scan` is what was seen in the message, for those who decide for one user; `told` are fields that stand above it
+    in mailboxes here, and nowhere else.
     """
 
     action: Action = "accept"
@@ -56,6 +59,8 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     score: float = 0.0
     results: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    scan: Scan | None = None
+    told: bytes = b""
 
     def evidence(self, above: int) -> dict[str, Any]:
         """The verdict as plain values, to be kept with the message; `above`: octets that now stand before it."""

@@ -38,9 +38,9 @@ def texts(raw: Sliced, part: Part, *, body: bool, header: bool) -> Iterator[str]
         if (header if item is part else body) and item.body > item.start:
             yield header_text(raw[item.start : min(item.body, item.start + SECTION)]) + "\n"
         if body and not item.children and item.type == b"text":
-            yield from _lines(_content(raw, item))
+            yield from _lines(decoded(raw, item))
             if item.subtype == b"html":
-                yield from _lines(plain(_content(raw, item)))
+                yield from _lines(plain(decoded(raw, item)))
 
 
 def searchable(raw: Sliced, part: Part, *, body: bool, header: bool, limit: int) -> str:
@@ -105,7 +105,7 @@ def _lines(pieces: Iterable[str]) -> Iterator[str]:
     yield kept + "\n"
 
 
-def _content(raw: Sliced, part: Part) -> Iterator[str]:
+def decoded(raw: Sliced, part: Part) -> Iterator[str]:
     """The content of a text part as text."""
     charset = joined(part.params, b"charset")
     decode = decoder(charset[1] if charset else None)

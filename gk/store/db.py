@@ -23,6 +23,7 @@ from gk.store.accounts import Accounts
 from gk.store.directory import connect_reader, lock, prepare
 from gk.store.filer import Filer
 from gk.store.forwards import Forwards
+from gk.store.lessons import Lessons
 from gk.store.mailboxes import Mailboxes
 from gk.store.metadata import Metadata
 from gk.store.outgoing import Outgoing
@@ -46,6 +47,7 @@ from gk.store.values import (
     Recipient,
     Renamed,
     Subscribed,
+    Taught,
 )
 from gk.store.verdicts import Verdicts
 from gk.store.writer import Commits, Work
@@ -77,6 +79,7 @@ class Store:
         self.tls = TlsRecords(self)
         self.reports = ReportCounts(self)
         self.verdicts = Verdicts(self)
+        self.lessons = Lessons(self)
         self.search = Search(config.data)
         self._spool = config.data / "spool"
 
@@ -116,6 +119,7 @@ class Store:
         ).fetchone()
         self.space.backlog(messages, size)
         self.outgoing.begin()
+        self.lessons.begin()
         self.mailboxes.begin()
 
     # --- messages in --------------------------------------------------------------------------------------------------
@@ -206,6 +210,8 @@ class Store:
                     self.bus.publish(events.MailboxChanged(account, 0))
                 case Annotated(account=account, mailbox=mailbox):
                     self.bus.publish(events.MailboxChanged(account, mailbox))
+                case Taught():
+                    self.lessons.taught()
                 case Queued(queue_id=queue_id):
                     self.bus.publish(events.MessageQueued(queue_id))
                 case Filing(messages=messages, size=size, copied=copied):

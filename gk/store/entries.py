@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gk.errors import NoSuchMailbox
-from gk.store import keywords, removal, verdicts
+from gk.store import keywords, lessons, removal, verdicts
 from gk.store.chosen import chosen, runs
 from gk.store.schema import PLACE, RENAME
 from gk.store.values import (
@@ -214,6 +214,8 @@ def store_flags(
         f"INSERT INTO filing (kind, mailbox, first, last) VALUES ({RENAME}, ?, ?, ?)",
         [(mailbox, first, last) for first, last in runs(changed_uids, [row[0] for row in rows])],
     )
+    if mode != "remove":
+        lessons.flagged(db, facts, mailbox, changed_uids, flags.system, flags.keywords)
     facts.append(Flagged(account, mailbox, array("I", changed_uids), array("I", [new for _, new in changed]), modseq))
     facts.append(Filing())
     return modified
@@ -247,6 +249,7 @@ def copy(
     for value in {row[2] for row in rows if row[2] >> KEYWORDS}:
         keywords.known_words(db, target, keywords.words_of(db, value), limit)
     new = [New(target, *row[1:]) for row in rows]
+    lessons.moved(db, facts, source, target, [row[1] for row in rows])
     return [row[0] for row in rows], add_entries(db, facts, new, copied=True)
 
 

@@ -231,6 +231,28 @@ def m008_rules(db: sqlite3.Connection) -> None:
     _apply(db, _RULES)
 
 
+_LESSONS = """
+CREATE TABLE lesson (  -- what an account says of a message: junk (1) or wanted (0); `learnt` is what counts already
+    account INTEGER NOT NULL, message INTEGER NOT NULL, junk INTEGER NOT NULL, learnt INTEGER,
+    PRIMARY KEY (account, message)
+) WITHOUT ROWID;
+CREATE INDEX lesson_message ON lesson (message);
+CREATE INDEX lesson_open ON lesson (account) WHERE learnt IS NOT junk;
+CREATE TABLE sign (  -- in how many messages of each kind a sign was; the account 0 is what all have in common
+    account INTEGER NOT NULL, sign INTEGER NOT NULL, junk INTEGER NOT NULL DEFAULT 0,
+    wanted INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (account, sign)
+) WITHOUT ROWID;
+CREATE TABLE learnt (  -- messages of each kind
+    account INTEGER PRIMARY KEY, junk INTEGER NOT NULL DEFAULT 0, wanted INTEGER NOT NULL DEFAULT 0
+);
+"""
+
+
+def m009_lessons(db: sqlite3.Connection) -> None:
+    """What users teach about junk, and what was learnt of it."""
+    _apply(db, _LESSONS)
+
+
 _REPORTS = """
 CREATE TABLE dmarc_policy (  -- what domains published that want reports; `day` counts from 1970-01-01 UTC
     day INTEGER NOT NULL, domain TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (day, domain)
@@ -254,6 +276,6 @@ def m011_removes(db: sqlite3.Connection) -> None:
 
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     m001_first, m002_imap, m003_tls, m004_outgoing, m005_sending, m006_verdicts,
-    m007_forwards, m008_rules, m010_reports, m011_removes,
+    m007_forwards, m008_rules, m009_lessons, m010_reports, m011_removes,
 ]  # fmt: skip
 VERSION = len(MIGRATIONS)

@@ -104,6 +104,13 @@ class Sending:
             db.execute("DELETE FROM sent_day WHERE account = ? AND abs(day - ?) > 1", (account, day))
             db.execute("DELETE FROM sent_to WHERE account = ? AND day < ?", (account, day - REMEMBERED))
 
+    def knows(self, account: int, address: str) -> bool:
+        """Whether the account wrote to that address in the last REMEMBERED days."""
+        row = self._db.execute(
+            "SELECT 1 FROM sent_to WHERE account = ? AND hash = ?", (account, self.hash(account, address))
+        ).fetchone()
+        return row is not None
+
     # --- the suppression list -----------------------------------------------------------------------------------------
 
     def suppressed(self, account: int, addresses: Iterable[str], *, bulk: bool) -> set[str]:

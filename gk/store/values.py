@@ -167,6 +167,13 @@ class Annotated:
 
 
 @dataclass(frozen=True, slots=True)
+class Taught:
+    """An account said of messages that they are junk, or wanted."""
+
+    account: int
+
+
+@dataclass(frozen=True, slots=True)
 class Queued:
     queue_id: int
 
@@ -180,4 +187,4 @@ class Filing:
     copied: bool = False  # they bring no content of their own
 
 
-Fact = Added | Flagged | Expunged | Renamed | Subscribed | Annotated | Queued | Filing
+Fact = Added | Flagged | Expunged | Renamed | Subscribed | Annotated | Taught | Queued | Filing
