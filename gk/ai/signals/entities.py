@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from gk.ai.signals.words import fold
 
 MOST = 100  # entities of one mail
+NUMBERS = 500  # that are looked at
 MONTHS = {
     month: number % 12 + 1
     for number, month in enumerate(
@@ -41,26 +42,24 @@ _NAMED = (
     r"|oct(?:obre|ober|\.)?|nov(?:embre|ember|\.)?|d[ée]c(?:embre|ember|\.)?|jan(?:uary|\.)?|feb(?:ruary|\.)?|march"
     r"|mar\.|april|apr\.?|may|june|july|aug(?:ust|\.)?)"
 )
+# Matched where a number begins.
 _DATE = re.compile(
-    rf"(?<![\w-])(?:\d{{4}}-\d\d-\d\d(?!\d)|\d{{1,2}}[/.]\d{{1,2}}[/.]\d{{2,4}}(?![\d.])|\d{{1,2}}/\d{{1,2}}(?![\d/])"
-    rf"|(?P<d>\d{{1,2}})(?:er|st|nd|rd|th)?\s(?:of\s)?(?P<m>{_NAMED})(?!\w)(?:,?\s\d{{4}}(?!\d))?"
-    rf"|(?P<n>{_NAMED})\s(?P<e>\d{{1,2}})(?:st|nd|rd|th)?(?![\w:%])(?:,?\s\d{{4}})?)",
+    rf"\d{{4}}-\d\d-\d\d(?!\d)|\d{{1,2}}[/.]\d{{1,2}}[/.]\d{{2,4}}(?![\d.])|\d{{1,2}}/\d{{1,2}}(?![\d/])"
+    rf"|(?P<d>\d{{1,2}})(?:er|st|nd|rd|th)?\s(?:of\s)?(?P<m>{_NAMED})(?!\w)(?:,?\s\d{{4}}(?!\d))?",
     re.IGNORECASE,
 )
-_NUMBER = r"\d{1,3}(?:[ .,’']\d{3})+(?:[.,]\d{1,2})?(?!\d)|\d+(?:[.,]\d{1,2})?(?!\d)"
-_AMOUNT = re.compile(
-    rf"(?<![\w.,-])(?:(?:€|\$|£|EUR|USD|GBP|CHF|US\$|C\$)\s?(?:{_NUMBER})(?:\s?(?:k|m|bn|million|thousand)\b)?"
-    rf"|(?:{_NUMBER})\s?(?:k|K|M|[Mm]illions?|[Mm]ille|thousand)?\s?(?:d['’]\s?|de )?"
-    rf"(?:€|£|\$|(?:euros?|EUR|dollars?|USD|CHF|GBP|pounds?|quid|kr|SEK|NOK|DKK|francs?|k€|K€|cents|centimes|pence|p)\b))"
-    rf"(?:\s?(?:HT|TTC|HTVA)\b)?"
+_MONTH_BEFORE = re.compile(rf"(?<!\w)(?=[A-Zm])({_NAMED})\s\Z", re.IGNORECASE)
+_DAY = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?(?![\w:%])(?:,?\s\d{4}(?!\d))?")
+_NUMBER = r"(?:\d{1,3}(?:[ .,’']\d{3})+(?:[.,]\d{1,2})?(?!\d)|\d+(?:[.,]\d{1,2})?(?!\d))"
+_TAXED = r"(?:\s?(?:HT|TTC|HTVA)\b)?"
+_CURRENCY_BEFORE = re.compile(r"(?<![\w.,-])(?:US\$|C\$|€|\$|£|EUR|USD|GBP|CHF)\s?\Z")
+_SUM_BEHIND = re.compile(rf"{_NUMBER}(?:\s?(?:k|m|bn|million|thousand)\b)?{_TAXED}")
+_SUM = re.compile(
+    rf"{_NUMBER}\s?(?:k|K|M|[Mm]illions?|[Mm]ille|thousand)?\s?(?:d['’]\s?|de )?"
+    r"(?:€|£|\$|(?:euros?|EUR|dollars?|USD|CHF|GBP|pounds?|quid|kr|SEK|NOK|DKK|francs?|k€|K€|cents|centimes|pence|p)\b)"
+    rf"{_TAXED}"
 )
-_MONEY = frozenset(
-    (
-        "eur euro euros usd gbp chf us c k dollar dollars pound pounds quid kr sek nok dkk franc francs centimes "
-        "cents pence p"
-    ).split()
-)
-_PHONE = re.compile(r"(?<![\w+/.,-])(?:\+\d{1,3}[ .-]?(?:\(0\)[ .-]?)?|\(?0)\d(?:[ .-]?\(?\d{1,5}\)?){2,7}(?![\w/-])")
+_PHONE = re.compile(r"(?:\+\d{1,3}[ .-]?(?:\(0\)[ .-]?)?|\(?0)\d(?:[ .-]?\(?\d{1,5}\)?){2,7}(?![\w/-])")
 _DIGITS = re.compile(r"(?<![\w/.@-])[#A-Za-z\d][A-Za-z\d]*+(?:[-/_.][A-Za-z\d]++){0,6}")
 _GROUPS = re.compile(r"(?: \d{3}(?![\d.,]))+(?! ?[€£$%])")
 _CODE = re.compile(
@@ -98,49 +97,96 @@ def found(text: str, folded: str | None = None) -> tuple[list[Entity], list[tupl
     folded = fold(text) if folded is None else folded
     if "0" not in folded:
         return out, days
-    words = set(folded.split())
-    if words & MONTHS.keys() or "/" in text or "00.00" in text or "-" in text or "." in text:
-        for match in _DATE.finditer(text):
-            if match["n"] and match["n"][0].islower() and match["n"] not in ("mars", "mai"):
-                continue  # `may 5 people` is no date
-            if take("date", *match.span()):
-                month = MONTHS.get(fold(match["m"] or match["n"] or "").strip())
-                if month:
-                    days.append((int(match["d"] or match["e"]), month))
-    if "€" in text or "£" in text or "$" in text or words & _MONEY:
-        for match in _AMOUNT.finditer(text):
-            take("amount", *match.span())
-    for match in _PHONE.finditer(text):
-        if 9 <= sum(map(str.isdigit, match[0])) <= 15:
-            take("phone", match.start(), match.start() + len(match[0].rstrip(" .(-")))
-    _codes(text, folded, take)
+    _numbers(text, folded, take, days)
     return out, days
 
 
-def _codes(text: str, folded: str, take: Callable[[str, int, int], bool]) -> None:
-    """References: words of capitals and digits, and whatever number follows a word such as `ticket`."""
-    at = folded.find("0")
-    for _ in range(MOST):
+def _numbers(text: str, folded: str, take: Callable[[str, int, int], bool], days: list[tuple[int, int]]) -> None:
+    """What begins with or holds a number, from left to right: dates, sums, phones, references."""
+    at = 0
+    for _ in range(NUMBERS):
+        at = folded.find("0", at)
         if at < 0:
             return
-        start = at
-        while start > 0 and at - start < 40 and (text[start - 1].isalnum() or text[start - 1] in "-/_.#"):
-            start -= 1
-        match = _DIGITS.match(text, start)
-        if match is None or match.end() <= at:
-            at = folded.find("0", at + 1)
-            continue
-        code, end = match[0], match.end()
-        if groups := _GROUPS.match(text, end):
-            end = groups.end()
-        digits = sum(map(str.isdigit, text[start:end]))
-        if _CODE.fullmatch(code):
-            if code[0] == "#" and (cue := _REQUEST.search(text, max(0, start - 8), start)):
-                start = cue.start()
-            take("order", start, match.end())
-        elif digits >= 3 and not _year(code) and _CUE.search(text, max(0, start - 30), start):
-            take("order", start, end)
-        at = folded.find("0", max(end, at + 1))
+        end = (
+            _dated(text, at, take, days) or _summed(text, at, take) or _called(text, at, take) or _coded(text, at, take)
+        )
+        if not end:
+            end = at + 1
+            while folded[end : end + 1] == "0":
+                end += 1
+        at = end
+
+
+def _joined(text: str, at: int, signs: str) -> bool:
+    """Whether the number at `at` is the end of a word."""
+    return at > 0 and (text[at - 1].isalnum() or text[at - 1] in signs)
+
+
+def _dated(text: str, at: int, take: Callable[[str, int, int], bool], days: list[tuple[int, int]]) -> int:
+    if _joined(text, at, "-_/."):
+        return 0
+    start, match = at, _DATE.match(text, at)
+    if match is not None:
+        day, month = match["d"], match["m"]
+    else:
+        named = _MONTH_BEFORE.search(text, max(0, at - 11), at)
+        match = _DAY.match(text, at) if named else None
+        if named is None or match is None or (named[1][0].islower() and named[1] not in ("mars", "mai")):
+            return 0  # `may 5 people` is no date
+        start, day, month = named.start(), match[1], named[1]
+    if take("date", start, match.end()) and month and (number := MONTHS.get(fold(month).strip())):
+        days.append((int(day), number))
+    return match.end()
+
+
+def _summed(text: str, at: int, take: Callable[[str, int, int], bool]) -> int:
+    start = at
+    if currency := _CURRENCY_BEFORE.search(text, max(0, at - 4), at):
+        start, match = currency.start(), _SUM_BEHIND.match(text, at)
+    elif _joined(text, at, "-_.,"):
+        return 0
+    else:
+        match = _SUM.match(text, at)
+    if match is None:
+        return 0
+    take("amount", start, match.end())
+    return match.end()
+
+
+def _called(text: str, at: int, take: Callable[[str, int, int], bool]) -> int:
+    start = at - 1 if at and text[at - 1] in "+(" else at
+    if _joined(text, start, "+/.,-_"):
+        return 0
+    match = _PHONE.match(text, start)
+    if match is None or not 9 <= sum(map(str.isdigit, match[0])) <= 15:
+        return 0
+    end = start + len(match[0].rstrip(" .(-"))
+    take("phone", start, end)
+    return end
+
+
+def _coded(text: str, at: int, take: Callable[[str, int, int], bool]) -> int:
+    """A word of capitals and digits, or whatever number follows a word such as `ticket`."""
+    start = at
+    while start > 0 and at - start < 40 and (text[start - 1].isalnum() or text[start - 1] in "-/_.#"):
+        start -= 1
+    match = _DIGITS.match(text, start)
+    if match is None or match.end() <= at:
+        return 0
+    code, end = match[0], match.end()
+    if groups := _GROUPS.match(text, end):
+        end = groups.end()
+    if _CODE.fullmatch(code):
+        if code[0] == "#" and (cue := _REQUEST.search(text, max(0, start - 8), start)):
+            start = cue.start()
+        take("order", start, match.end())
+    elif (
+        sum(map(str.isdigit, text[start:end])) >= 3 and not _year(code) and _CUE.search(text, max(0, start - 30), start)
+    ):
+        take("order", start, end)
+        return end
+    return match.end()
 
 
 def _year(code: str) -> bool:

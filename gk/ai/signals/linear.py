@@ -46,6 +46,13 @@ class Model:
             for name, base, word, mark in zip(self.outputs, self.bias, by_word, by_mark, strict=True)
         }
 
+    def second(self, scores: dict[str, float], mark: str, outputs: frozenset[str]) -> dict[str, float]:
+        """The scores with what one more mark adds to some outputs."""
+        return {
+            name: score + lane * self.unit if name in outputs else score
+            for (name, score), lane in zip(scores.items(), self._sum(self.marks, (mark,)), strict=True)
+        }
+
     def _sum(self, table: dict[str, int], features: Iterable[str]) -> list[int]:
         lanes = [*map(table.__getitem__, table.keys() & features)][:MOST]
         count = len(self.outputs)

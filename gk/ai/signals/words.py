@@ -1,7 +1,7 @@
 """Words as signals see them: small letters without accents, one character for one.
 
-`fold` keeps offsets: the fold of `text[i]` stands at `i`. It is one table look-up per octet of Windows-1252, which
-holds all French and English letters; whatever it does not hold becomes a blank.
+`fold` keeps offsets: the fold of `text[i]` stands at `i`. It is one table look-up per octet of ISO 8859-1, which holds
+all letters of French and English but œ; whatever it does not hold becomes a blank.
 """
 
 import unicodedata
@@ -9,13 +9,13 @@ from itertools import pairwise
 
 STEM = 6  # letters of a word that count: facture, factures, facturer and facturation are one
 
-_BASE = {"œ": "o", "Œ": "o", "æ": "a", "Æ": "a", "ø": "o", "Ø": "o", "ß": "s"}
+_BASE = {"æ": "a", "Æ": "a", "ø": "o", "Ø": "o", "ß": "s"}
 
 
 def _table() -> bytes:
     table = bytearray(b" " * 256)
     for code in range(256):
-        letter = bytes([code]).decode("cp1252", "replace")
+        letter = bytes([code]).decode("latin-1")
         plain = _BASE.get(letter) or unicodedata.normalize("NFD", letter)[0].lower()
         if "a" <= plain <= "z":
             table[code] = ord(plain)
@@ -34,7 +34,9 @@ def composed(text: str) -> str:
 
 def fold(text: str) -> str:
     """Small unaccented letters, `0` for every digit, a blank for all else; as long as `text`."""
-    return text.encode("cp1252", "replace").translate(_FOLD).decode("ascii")
+    if not text.isascii() and ("œ" in text or "Œ" in text):
+        text = text.replace("œ", "o").replace("Œ", "o")
+    return text.encode("latin-1", "replace").translate(_FOLD).decode("ascii")
 
 
 def stems(folded: str) -> list[str]:
