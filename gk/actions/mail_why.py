@@ -1,16 +1,14 @@
 """mail_why: what led to the verdict on a message."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from gk.actions.context import Context
+from gk.actions.mail_named import message_named
 from gk.actions.registry import action
 from gk.errors import Refused
 
 BYTES = 300  # octets of the message shown for one finding
-_ID = re.compile(r"G([1-9][0-9]{0,17})")
-_PLACE = re.compile(r"(.+)/([1-9][0-9]{0,9})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +45,7 @@ async def mail_why(context: Context, input: Input) -> Output:
     `id` is an EMAILID such as G12, or a mailbox and a uid such as INBOX/7; an administrator names the account in
     `address`, which an EMAILID can do without. `where` is [offset, length] in the message.
     """
-    account = _account(context, input.address)
-    message = _message(context, account, input.id)
-    places = context.store.verdicts.places(message, account) if message else []
-    if not message or not places:
-        raise Refused(f"there is no message {input.id!r} here; name it by its EMAILID (G12) or as INBOX/7")
+    message, places = message_named(context, input.address, input.id)
     kept = context.store.verdicts.of(message)
     if kept is None:
         raise Refused("nothing was decided about this message: it was sent or put here by a user, or came unjudged")
@@ -62,28 +56,6 @@ async def mail_why(context: Context, input: Input) -> Output:
             named.append({"account": owner, "mailbox": found.name, "uid": uid})
     findings = await _findings(context, message, kept["findings"])
     return Output(f"G{message}", named, kept["action"], kept["score"], kept["results"], findings)
-
-
-def _account(context: Context, address: str) -> int | None:
-    """Whose message it must be; None: anybody's, for administrators only."""
-    if context.account is None:
-        return context.store.accounts.get(address).id if address else None
-    if address and address.lower() != context.account.address:
-        raise Refused("that is another account")
-    return context.account.id
-
-
-def _message(context: Context, account: int | None, text: str) -> int | None:
-    if found := _ID.fullmatch(text):
-        return int(found[1])
-    place = _PLACE.fullmatch(text)
-    if place is None:
-        return None
-    if account is None:
-        raise Refused("a mailbox and a uid need an address: whose mailbox?")
-    mailbox = context.store.mailboxes.get(account, place[1])
-    rows = context.store.mailboxes.rows(mailbox, [int(place[2])], ("message",)) if int(place[2]) < 1 << 32 else []
-    return int(rows[0][1]) if rows else None
 
 
 async def _findings(context: Context, message: int, kept: list[dict[str, Any]]) -> list[Finding]:

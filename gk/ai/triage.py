@@ -29,7 +29,7 @@ LOOKS = 20  # for the place of one feature
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One reason of one verdict: `feature` is a word, a pair of words or a mark of the header (`#`).
+    """One reason of one verdict: `feature` is a word or two as they stand there, or a mark of form or header (`#`).
 
     `where` is subject, text or header; `start` and `end` are octets of its UTF-8 form, 0 in the header. `weight` is
     what it added to the log-odds.
@@ -167,18 +167,20 @@ def _evidence(verdicts: dict[str, Verdict], seen: Features, weights: Model, plac
                 if output in wanted:
                     wanted[output].append((weight * scale, feature))
     out: list[Evidence] = []
-    places: dict[str, tuple[str, int, int]] = {}
+    places: dict[str, tuple[str, str, int, int]] = {}
     for signal, verdict in verdicts.items():
         for weight, feature in sorted(wanted[verdict.output], reverse=True)[:REASONS]:
             if feature not in places:
                 places[feature] = _found(feature, seen.folded, place)
-            out.append(Evidence(signal, feature.removeprefix("s:"), *places[feature], round(weight, 3)))
+            shown, where, start, end = places[feature]
+            out.append(Evidence(signal, shown, where, start, end, round(weight, 3)))
     return out
 
 
-def _found(feature: str, folded: str, place: _Places) -> tuple[str, int, int]:
+def _found(feature: str, folded: str, place: _Places) -> tuple[str, str, int, int]:
+    """The words of a feature as they stand, and where."""
     if feature[0] == "#" or feature[:2] == "f:":
-        return "header", 0, 0
+        return feature.replace("f:", "#from "), "header", 0, 0
     first, _, second = feature.removeprefix("s:").partition(" ")
     at = -1
     for _ in range(LOOKS):
@@ -195,8 +197,8 @@ def _found(feature: str, folded: str, place: _Places) -> tuple[str, int, int]:
             if not folded.startswith(second, start):
                 continue
             end = _word_end(folded, start)
-        return place.of(at, end)
-    return "text", 0, 0
+        return " ".join(place.text[at:end].split()), *place.of(at, end)
+    return feature, "text", 0, 0
 
 
 def _word_end(folded: str, at: int) -> int:

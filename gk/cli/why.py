@@ -1,4 +1,4 @@
-"""`gk why`: what led to the verdict on a message."""
+"""`gk why`: what led to the verdict on a message, and what it seems to be about."""
 
 from typing import Any
 
@@ -13,9 +13,14 @@ from gk.cli.door import act, as_json, configuration, show
 @as_json
 @click.pass_context
 def command(context: click.Context, id: str, address: str, json_: bool) -> None:
-    """Show why a message is where it is. ID is an EMAILID (G12), or a mailbox and a uid (INBOX/7)."""
-    found = act(configuration(context), "mail_why", {"id": id, "address": address})
-    show(found, json_, "\n".join(_lines(found)))
+    """Show why a message is where it is, and what it is about.
+
+    ID is an EMAILID (G12), or a mailbox and a uid (INBOX/7).
+    """
+    config, named = configuration(context), {"id": id, "address": address}
+    found = act(config, "mail_why", named)
+    found["triage"] = act(config, "mail_triage", named)
+    show(found, json_, "\n".join([*_lines(found), *_triage(found["triage"])]))
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
@@ -32,3 +37,27 @@ def _lines(found: dict[str, Any]) -> list[str]:
             lines.append(f"  bytes {at} to {at + length}:")
             lines += [f"    {line}" for line in one["bytes"].split("\n")]
     return lines
+
+
+def _triage(found: dict[str, Any]) -> list[str]:
+    """What the message is about, and the words that tell."""
+    sure = found["confidence"]
+    writer = "a machine or mass mail" if found["notification"] else "a person"
+    waits = "waits for an answer" if found["needs_response"] else "waits for no answer"
+    said = [
+        f"triage: {found['category']} ({sure['category']:.0%})",
+        f"urgency {found['urgency']} ({found['urgency_value']:g})",
+        found["sentiment"], writer, waits, found["language"],
+    ]  # fmt: skip
+    lines = [", ".join(filter(None, said))]
+    if found["reason"]:
+        lines.append(f"  {found['reason']}")
+    for signal in dict.fromkeys(reason["signal"] for reason in found["evidence"]):
+        told = [_told(reason) for reason in found["evidence"] if reason["signal"] == signal]
+        lines.append(f"  {signal}: {', '.join(told)}")
+    return lines
+
+
+def _told(reason: dict[str, Any]) -> str:
+    place = "" if reason["where"] == "header" else f" {reason['where']} {reason['start']} to {reason['end']}"
+    return f"«{reason['feature']}»{place} {reason['weight']:+.2f}"

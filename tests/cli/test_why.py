@@ -26,7 +26,8 @@ async def _deliver(data: Path) -> None:
 def test_a_verdict_is_explained(site: Site) -> None:
     site.add_alice()
     asyncio.run(_deliver(site.data))
-    assert site.click("why", "G1").stdout.splitlines() == [
+    told = site.click("why", "G1").stdout.splitlines()
+    assert told[:6] == [
         "G1 (INBOX/1): junk, score 2.5",
         "  dmarc=fail",
         "dmarc_decides +2.5: fail for a.test",
@@ -34,6 +35,8 @@ def test_a_verdict_is_explained(site: Site) -> None:
         "  bytes 20 to 42:",
         "    From: Ann <ann@a.test>",
     ]
+    assert told[6].startswith("triage: ")
     assert site.json("why", "INBOX/1", "--as", ALICE)["findings"][0]["answer"] == "v=DMARC1; p=reject"
+    assert site.json("why", "G1")["triage"]["id"] == "G1"
     with pytest.raises(Refused, match="no message"):
         site.click("why", "G7")

@@ -16,6 +16,7 @@ from functools import lru_cache
 from importlib import resources
 
 LANE = 4  # octets
+YES_OR_NO = frozenset(("needs_response", "automatic"))  # outputs of which a low score is an answer too: `-automatic`
 OFFSET = 2_048  # units
 MOST = 1_500  # features of one mail
 TELLING, TELLING_MARK = 1.2, 0.2  # weights from which on a word or a mark is worth naming as a reason
@@ -81,6 +82,9 @@ def model() -> Model:
             table[feature] = pack(row)
             told = tuple(
                 (output, weight * unit) for output, weight in zip(outputs, row, strict=True) if weight * unit > least
+            )
+            told += tuple(
+                (f"-{o}", -w * unit) for o, w in zip(outputs, row, strict=True) if o in YES_OR_NO and -w * unit > least
             )
             if told:
                 telling[feature] = told

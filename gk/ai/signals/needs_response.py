@@ -8,4 +8,7 @@ def needs_response(scores: dict[str, float], category: str, automatic: bool) -> 
     if automatic or category in MASS:
         return Verdict("no", 0.0, 1.0, "automatic" if automatic else category)
     value = chance(scores["needs_response"])
-    return Verdict("yes" if value > 0.5 else "no", round(value, 3), round(max(value, 1 - value), 3), "needs_response")
+    sure = round(max(value, 1 - value), 3)
+    if value > 0.5:
+        return Verdict("yes", round(value, 3), sure, "needs_response")
+    return Verdict("no", round(value, 3), sure, "-needs_response")

@@ -11,4 +11,6 @@ def notification(scores: dict[str, float], marks: frozenset[str]) -> Verdict:
         return Verdict("notification", 1.0, 1.0, "automatic")
     value = chance(scores["automatic"])
     label = "notification" if value > 0.5 else "person"
-    return Verdict(label, round(value, 3), round(max(value, 1 - value), 3), "automatic")
+    return Verdict(
+        label, round(value, 3), round(max(value, 1 - value), 3), "automatic" if value > 0.5 else "-automatic"
+    )
