@@ -36,6 +36,7 @@ from gk.inbound.spam.around import Neighbourhood
 from gk.inbound.spam.learner import Learner
 from gk.inbound.spam.lists import Lists
 from gk.inbound.spam.personal import Personal
+from gk.inbound.spam.scanning import Scanner
 from gk.inbound.spam.scored import Scored
 from gk.log import setup
 from gk.mailauth.arc import Sealer
@@ -118,7 +119,8 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
         sealer = Sealer(here.names.keys)
         learner = Learner(store)
         around = Neighbourhood(store.accounts, here.directory, config.spam.dangerous)
-        scored = Scored(judge, config.spam, Lists(resolver, config.spam.lists), learner.base, around)
+        scanner = Scanner()
+        scored = Scored(judge, config.spam, Lists(resolver, config.spam.lists), scanner, learner.base, around)
         personal = Personal(store, rules, config.spam, learner.base)
         accept = Accept(store, here.directory, config.hostname, config.limits, scored, personal, sealer)
         policies = _policies(config, store, resolver)
@@ -136,6 +138,7 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
             rotation,
             verifying,
             learner,
+            scanner,
             *((tally, reporting) if reporting else ()),
             policies,
             runner,

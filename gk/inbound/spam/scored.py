@@ -17,13 +17,13 @@ from gk.inbound.spam import bayes
 from gk.inbound.spam.bayes import Base, Own
 from gk.inbound.spam.lists import Lists
 from gk.inbound.spam.rule import Around
-from gk.inbound.spam.scan import READ, Scan, scan
+from gk.inbound.spam.scan import READ, Scan
+from gk.inbound.spam.scanning import Scanner
 from gk.inbound.verdict import UNJUDGED, Action, Finding, Verdict
 from gk.store.spool import SpoolFile
 
 log = logging.getLogger(__name__)
 
-IN_LOOP = 4 << 10  # octets of a message looked at in the event loop
 REFUSED = "550 5.7.1 The message looks like junk; if it is not, write to the postmaster"
 
 # What it tells about a message how its sender is known: points by method and result.
@@ -54,10 +54,17 @@ class Scored:
     """Judges messages by table [spam] on top of what another judge says."""
 
     def __init__(
-        self, judge: Judging, rules: Spam, lists: Lists, base: Callable[[], Base], around: Callable[[], Around]
+        self,
+        judge: Judging,
+        rules: Spam,
+        lists: Lists,
+        scanner: Scanner,
+        base: Callable[[], Base],
+        around: Callable[[], Around],
     ) -> None:
         """`base` and `around` are asked for each message: what they give may change."""
         self._judge, self._rules, self._lists, self._base, self._around = judge, rules, lists, base, around
+        self._scanner = scanner
         self._weights = rules.points
 
     async def judge(self, incoming: Incoming, message: Message) -> Verdict:
@@ -103,9 +110,7 @@ class Scored:
     async def _scan(self, id: str, message: Message) -> Scan | None:
         raw, around = _beginning(message), self._around()
         try:
-            if len(raw) <= IN_LOOP:
-                return scan(raw, around, self._weights)
-            return await asyncio.to_thread(scan, raw, around, self._weights)
+            return await self._scanner.scan(raw, around, self._weights)
         except (asyncio.CancelledError, MemoryError):
             raise
         except Exception:  # whatever a stranger made of it: a message is not lost for that
