@@ -15,13 +15,12 @@ from gk.mailauth.letter import Letter
 from gk.mailauth.questions import Answer, Kind, Questions
 from gk.mailauth.signature import Keys
 from gk.mailauth.spf import Checker, Spf
-from gk.mailauth.verifying import Verifying, unanswered
+from gk.mailauth.verifying import Verifying
 from gk.message.mapped import Mapped
 from gk.message.searched import Sliced
 from gk.net.dns import Lookups
 
 IN_LOOP = 64 << 10  # octets of a message whose header is taken apart in the event loop
-VERIFYING = 45.0  # seconds signatures may take to verify, waiting for their turn included
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +66,7 @@ class Authenticator:
             spf, named, keys, walks = await asyncio.gather(
                 spf_, iprev.check(sent.address, questions), _keys(names, questions), _walks(wrote.domains, questions)
             )
-        try:
-            async with asyncio.timeout(VERIFYING):
-                signatures, chain = await self._verifying.verify(letter, content, start, size, keys)
-        except TimeoutError:
-            signatures, chain = unanswered(letter)
+        signatures, chain = await self._verifying.verify(letter, content, start, size, keys)
         judged = [await dmarc.judge(way, spf, signatures, questions) for way in walks]
         if wrote.fault:
             judged.append(dmarc.unknown(wrote.fault))

@@ -33,6 +33,7 @@ REASON = 120  # characters of a reason: a stranger's tag may be in it
 SILENT = logging.Logger("dkimpy")  # of no handler and no parent: what dkimpy says ends here
 SILENT.addHandler(logging.NullHandler())
 
+_SIGNED = re.compile(rb"([;\s]b\s*=)[A-Za-z0-9+/=\s]*")  # the value of b= with its blanks, which is left out (§3.7)
 _NAMES = re.compile(rb"\s*:\s*")
 _SHOWN = re.compile(r"[^\x20-\x7e]")
 
@@ -99,7 +100,7 @@ class Checked:
         if b"from" in names:
             names.append(b"from")  # a From field that was added breaks the signature (§8.15)
         text = self.letter.signed(names, relax_header)
-        own = dkim.RE_BTAG.sub(b"\\1", header[1])
+        own = _SIGNED.sub(b"\\1", header[1])
         name = header[0].lower() if relax_header else header[0]
         whole = relaxed.field(name, own) if relax_header else name + b":" + own
         digest = hashlib.new(hashed, text + whole.removesuffix(b"\r\n"), usedforsecurity=False).digest()

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 IN_LOOP = 64 << 10  # octets of a message verified in the event loop
 SETS = 2  # of a chain, likewise
-PATIENCE = 20.0  # seconds for one message in the process; 50 MB take 0.1
+PATIENCE, IN_ALL = 20.0, 45.0  # seconds for one message in the process (50 MB take 0.1), and with the wait for its turn
 WAITING = 256  # messages that may wait for it: each holds its bytes or its file
 LARGEST = 1 << 20  # octets of an answer
 CHILD = "gk.mailauth.child"
@@ -71,13 +71,15 @@ class Verifying:
             return unanswered(letter)
         self._waiting += 1
         try:
-            async with self._turn:
+            async with asyncio.timeout(IN_ALL), self._turn:
                 for _ in range(2):
                     try:
                         return await self._ask(content, start, size, keys)
                     except (_Broken, OSError, ValueError, KeyError, TypeError, asyncio.IncompleteReadError) as error:
                         log.warning("event=verifier_lost error=%s", type(error).__name__)
                         await self._end()
+            return unanswered(letter)
+        except TimeoutError:
             return unanswered(letter)
         finally:
             self._waiting -= 1
