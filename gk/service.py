@@ -6,6 +6,8 @@ Shutdown order is nesting order: leaving the block stops what was started in it,
 import asyncio
 import logging
 import os
+import resource
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -81,6 +83,17 @@ async def supervise(*services: Service, sleep: Pause = asyncio.sleep) -> AsyncIt
                 task.cancel()
     if failed is not None:
         raise failed
+
+
+def behave_as_child(memory: int, nice: int) -> None:
+    """What a process of ours does first: leave signals to its parent, go behind others, stay below `memory` octets."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group: the parent says when
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        os.nice(nice)
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    except (OSError, ValueError):
+        pass  # forbidden here: it works without
 
 
 def child_environment() -> dict[str, str]:

@@ -7,9 +7,6 @@ bytes and nothing else, keeps nothing, and may be killed at any moment.
 
 import json
 import mmap
-import os
-import resource
-import signal
 import struct
 import sys
 from collections.abc import Sequence
@@ -20,6 +17,7 @@ from gk.mailauth.letter import Letter
 from gk.mailauth.verifying import FRAME, answer
 from gk.message.mapped import Mapped
 from gk.message.searched import Sliced
+from gk.service import behave_as_child
 
 MEMORY = 1 << 30  # bytes of address space
 NICE = 2  # whoever reads and writes mail goes first
@@ -49,13 +47,7 @@ def _verified(content: Sliced, start: int, size: int, keys: dict[str, bytes | No
 
 def main(arguments: Sequence[str]) -> int:
     """Run until the parent closes the input."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group: the parent says when
-        signal.signal(number, signal.SIG_IGN)
-    try:
-        os.nice(NICE)
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    except (OSError, ValueError):
-        pass  # forbidden here: it works without
+    behave_as_child(MEMORY, NICE)
     serve(sys.stdin.buffer, sys.stdout.buffer)
     return 0
 

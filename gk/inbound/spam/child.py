@@ -4,9 +4,6 @@ On its standard input come frames: what it should know, or a message; on its sta
 message, in the same order. It reads strangers' bytes and nothing else, keeps nothing, and may be killed at any moment.
 """
 
-import os
-import resource
-import signal
 import sys
 from collections.abc import Mapping
 from typing import BinaryIO
@@ -14,6 +11,7 @@ from typing import BinaryIO
 from gk.inbound.spam.rule import Around
 from gk.inbound.spam.scan import scan
 from gk.inbound.spam.scanning import ASKED, KNOW, answer, read_known
+from gk.service import behave_as_child
 
 MEMORY = 1 << 30  # bytes of address space
 NICE = 2  # whoever reads and writes mail goes first
@@ -35,13 +33,7 @@ def serve(source: BinaryIO, target: BinaryIO) -> None:
 
 def main() -> int:
     """Run until the parent closes the input."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group: the parent says when
-        signal.signal(number, signal.SIG_IGN)
-    try:
-        os.nice(NICE)
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    except (OSError, ValueError):
-        pass  # forbidden here: it works without
+    behave_as_child(MEMORY, NICE)
     serve(sys.stdin.buffer, sys.stdout.buffer)
     return 0
 

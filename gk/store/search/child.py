@@ -8,9 +8,7 @@ when it begins anew, `erased`. It may be killed at any moment.
 
 import logging
 import os
-import resource
 import select
-import signal
 import sqlite3
 import sys
 import zlib
@@ -19,6 +17,7 @@ from pathlib import Path
 
 from gk.log import setup
 from gk.message.extract import attached_text
+from gk.service import behave_as_child
 from gk.store.search import schema
 from gk.store.search.index import Index, Superseded, is_damage, open_index
 from gk.store.search.source import Batch, Source
@@ -138,14 +137,8 @@ class Child:
 
 def main(arguments: Sequence[str]) -> int:
     """Run for the data directory named first."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group: the parent says when
-        signal.signal(number, signal.SIG_IGN)
+    behave_as_child(MEMORY, NICE)
     setup("info", "json" if "json" in arguments[1:] else "text")
-    try:
-        os.nice(NICE)
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    except (OSError, ValueError):
-        pass  # forbidden here: it works without
     try:
         Child(Path(arguments[0])).run()
     except Superseded:
