@@ -1,10 +1,12 @@
 """What judging costs: messages accepted a second with everything on and a local DNS, and the time of a verdict.
 
-usage: python scripts/bench_judge.py [--messages 4000] [--domains 50] [--size 4096] [--connections 10] [--off | --alone]
+usage: python scripts/bench_judge.py [--messages 4000] [--domains 50] [--size 4096] [--connections 10]
+                                    [--off | --spam | --alone]
 
 Each message has one RSA-2048 signature, SPF by an include, and DMARC. The DNS and the clients are this script's, each
 in a process of its own; the server is `gk serve`. The first message of each domain is sent before the clock starts, as
-DNS answers are remembered; `--off` measures the same without judging, `--alone` the verdict without a server.
+DNS answers are remembered. `--off` measures the same without judging, `--spam` with the spam filter as well, `--alone`
+the verdict without a server.
 """
 
 import argparse
@@ -64,6 +66,8 @@ resolver = ["127.0.0.1:{dns}"]
 [judge]
 enabled = {enabled}
 trusted = []
+[spam]
+enabled = {spam}
 [limits]
 connections_per_address = 300
 new_connections_per_minute = 100000
@@ -192,6 +196,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=4096)
     parser.add_argument("--connections", type=int, default=10)
     parser.add_argument("--off", action="store_true")
+    parser.add_argument("--spam", action="store_true")
     parser.add_argument("--alone", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gk-judge-") as made:
@@ -215,8 +220,8 @@ def main() -> None:
             dns.terminate()
             return
         (port,) = free_ports(1)
-        enabled = "false" if options.off else "true"
-        (directory / "gk.toml").write_text(CONFIG.format(dns=served, mx=port, enabled=enabled))
+        switches = {"enabled": str(not options.off).lower(), "spam": str(options.spam).lower()}
+        (directory / "gk.toml").write_text(CONFIG.format(dns=served, mx=port, **switches))
         asyncio.run(_account(directory / "data"))
         command = [sys.executable, "-m", "gk", "--config", str(directory / "gk.toml"), "serve"]
         server = subprocess.Popen(command, cwd=TOP)
