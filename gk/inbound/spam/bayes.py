@@ -8,6 +8,7 @@ import math
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from gk.inbound.spam.signs import SIGNS
 
@@ -57,23 +58,27 @@ class Opinion:
     telling: tuple[tuple[str, float], ...]  # a sign, and how sure it is of junk, from 0 to 1
 
 
-class _Odds(dict[int, float]):
-    """Log-odds by the counts of a sign, packed as in Base, for so many messages of each kind; worked out once."""
+Odds = tuple[float, float]  # log-odds of junk, how clear they are first
+
+
+class _Odds(dict[int, Odds]):
+    """Odds by the counts of a sign, packed as in Base, for so many messages of each kind; worked out once."""
 
     def __init__(self, junk: int, wanted: int) -> None:
         super().__init__()
         self._junk, self._wanted = junk, wanted
-        self[0] = 0.0
+        self[0] = 0.0, 0.0
 
-    def __missing__(self, packed: int) -> float:
+    def __missing__(self, packed: int) -> Odds:
         found = self[packed] = self.of(packed >> 16, packed & 0xFFFF)
         return found
 
-    def of(self, in_junk: int, in_wanted: int) -> float:
+    def of(self, in_junk: int, in_wanted: int) -> Odds:
         seen = in_junk + in_wanted
         share, other = in_junk / self._junk, in_wanted / self._wanted
         sure = (STRENGTH * GUESS + seen * share / (share + other)) / (STRENGTH + seen)
-        return math.log(sure / (1 - sure))
+        odds = math.log(sure / (1 - sure))
+        return abs(odds), odds
 
 
 @functools.lru_cache(16)
@@ -86,26 +91,23 @@ def judge(signs: Mapping[int, str], base: Base, own: Own) -> Opinion | None:
     junk, wanted = base.junk + OWN * own.junk, base.wanted + OWN * own.wanted
     if junk < LEAST or wanted < LEAST:
         return None
-    odds, counts = _odds(junk, wanted), base.counts
-    heard = [(odds[counts[sign]], sign) for sign in signs] if counts else []
-    if own.counts:
-        heard = [one for one in heard if one[1] not in own.counts]
-        for sign, (in_junk, in_wanted) in own.counts.items():
-            packed = counts[sign] if counts else 0
-            if in_junk or in_wanted:
-                heard.append((odds.of((packed >> 16) + OWN * in_junk, (packed & 0xFFFF) + OWN * in_wanted), sign))
-    heard = [one for one in heard if one[0] > MIDDLE or one[0] < -MIDDLE]
+    odds, counts, mine = _odds(junk, wanted), base.counts, own.counts
+    heard: list[tuple[Odds, int]] = []
+    if counts:
+        heard = [(found, sign) for sign in signs if (found := odds[counts[sign]])[0] > MIDDLE and sign not in mine]
+    for sign, (in_junk, in_wanted) in mine.items():
+        packed = counts[sign] if counts else 0
+        if in_junk or in_wanted:
+            found = odds.of((packed >> 16) + OWN * in_junk, (packed & 0xFFFF) + OWN * in_wanted)
+            if found[0] > MIDDLE:
+                heard.append((found, sign))
     if not heard:
         return Opinion(0.0, 0.0, ())
-    heard.sort(key=_clarity, reverse=True)
+    heard.sort(key=itemgetter(0), reverse=True)
     del heard[TELLING:]
-    evidence = sum(clear for clear, _ in heard) / math.sqrt(len(heard))
-    telling = tuple((signs[sign], 1 / (1 + math.exp(-clear))) for clear, sign in heard[:SHOWN])
+    evidence = sum(found[1] for found, _ in heard) / math.sqrt(len(heard))
+    telling = tuple((signs[sign], 1 / (1 + math.exp(-found[1]))) for found, sign in heard[:SHOWN])
     return Opinion(points(evidence), evidence, telling)
-
-
-def _clarity(heard: tuple[float, int]) -> float:
-    return abs(heard[0])
 
 
 def points(evidence: float) -> float:
