@@ -67,6 +67,9 @@ FOUND = {
     "answers_go_elsewhere": message(Reply_To="bob123@gmail.com"),
     "link_shows_another_host": html('<a href="https://evil.test/login">www.bank.test</a> and some words more'),
     "link_to_an_address": message("Look at http://192.0.2.7/x now"),
+    "speaks_for_a_brand": message("See http://evil.test/x for what happened", Subject="Your PayPal account"),
+    "short_link": message("Look here: https://bit.ly/3abc"),
+    "hosted_anywhere": message("Sign in at https://bank-login.web.app/ please"),
     "advance_fee": message("The sum of ten million dollars of my late client waits for a foreign partner."),
     "account_threat": message("Your account has been suspended. Click here within 24 hours."),
     "parcel": message("Votre colis est en attente de paiement : frais de douane 1,99 EUR."),
@@ -99,6 +102,13 @@ def test_an_honest_message_has_none_of_it() -> None:
 
 def test_a_brand_that_writes_itself_is_none() -> None:
     assert "pretends_a_brand" not in names(message(From="PayPal <service@mail.paypal.com>"))
+
+
+def test_those_who_are_where_they_link_to_are_not_suspected() -> None:
+    news = message("See https://www.paypal.com/news for more", Subject="PayPal has news")
+    assert "speaks_for_a_brand" not in names(news)
+    assert "hosted_anywhere" not in names(message("https://ann.github.io/ is new", From="Ann <ann@ann.github.io>"))
+    assert "short_link" not in names(message("We like https://bit.ly for short links"))
 
 
 def test_letters_that_pass_for_others_are_seen_through() -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from gk.inbound.spam.rule import RULES, Around, Hit
-from gk.inbound.spam.rules import attachments, content, headers, identity, phrases
+from gk.inbound.spam.rules import attachments, content, headers, identity, links, phrases
 from gk.inbound.spam.seen import Seen
 
-FAMILIES = (attachments, content, headers, identity, phrases)  # importing a family registers its rules
+FAMILIES = (attachments, content, headers, identity, links, phrases)  # importing a family registers its rules
 
 
 def look(seen: Seen, around: Around, weights: Mapping[str, float]) -> list[Hit]:

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from gk.inbound.spam.rule import Around, Found, rule
-from gk.inbound.spam.seen import Seen, host_in, site
+from gk.inbound.spam.seen import Seen, site
 
 _MARKS = re.compile(r"[^\w]+")
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,8})")
@@ -75,13 +75,21 @@ def pretends_a_brand(seen: Seen, around: Around) -> Found:
     """A well-known name on an address that is not theirs."""
     if not seen.author:
         return None
-    name = " ".join(_MARKS.sub(" ", seen.author.name.lower()).translate(_SAME).split())
-    for brand, domains in _BRANDS.items():
-        if f" {brand} " in f" {name} " and not any(
-            seen.author.domain == d or seen.author.domain.endswith("." + d) for d in domains
-        ):
-            return f"it calls itself {brand} and comes from {seen.author.domain[:80]}", seen.where("from")
+    brand = _brand_in(seen.author.name)
+    if brand and not _is_of(seen.author.domain, brand):
+        return f"it calls itself {brand} and comes from {seen.author.domain[:80]}", seen.where("from")
     return None
+
+
+@rule("speaks_for_a_brand", 1.5)
+def speaks_for_a_brand(seen: Seen, around: Around) -> Found:
+    """A subject about a well-known name, from somebody else, with links to neither."""
+    brand = _brand_in(seen.subject) if seen.author and seen.links and not seen.value("list-id") else ""
+    if not brand or not seen.author or _is_of(seen.author.domain, brand):
+        return None
+    if any(_is_of(link.host, brand) for link in seen.links):
+        return None
+    return f"it speaks of {brand}, and neither its author nor a link is theirs", seen.where("subject")
 
 
 @rule("look_alike_domain", 3.0)
@@ -121,23 +129,14 @@ def answers_go_elsewhere(seen: Seen, around: Around) -> Found:
     return (f"answers go to {reply.domain[:80]}", seen.where("reply-to")) if reply.domain in _FREE else None
 
 
-@rule("link_shows_another_host", 2.0)
-def link_shows_another_host(seen: Seen, around: Around) -> Found:
-    """A link whose text is the name of one host and which leads to another."""
-    own = site(seen.author.domain) if seen.author else ""
-    for link in seen.links:
-        shown = host_in(link.shown) if "." in link.shown else ""
-        bulk = site(link.host) == own or seen.value("list-unsubscribe")  # those who count clicks say who they are
-        if shown and "@" not in link.shown and site(shown) != site(link.host) and not bulk:
-            return f"a link shows {shown[:80]} and leads to {link.host[:80]}"
-    return None
+def _brand_in(text: str) -> str:
+    """The well-known name that stands in a text, letters that pass for others seen through; "" without one."""
+    plain = " ".join(_MARKS.sub(" ", text.lower()).translate(_SAME).split())
+    return next((brand for brand in _BRANDS if f" {brand} " in f" {plain} "), "")
 
 
-@rule("link_to_an_address", 2.0)
-def link_to_an_address(seen: Seen, around: Around) -> Found:
-    """A link to a bare IP address."""
-    bare = next((link.host for link in seen.links if re.fullmatch(r"[\d.]+|[0-9a-f:]+", link.host)), None)
-    return f"a link leads to {bare}" if bare else None
+def _is_of(host: str, brand: str) -> bool:
+    return any(host == domain or host.endswith("." + domain) for domain in _BRANDS[brand])
 
 
 def _unicode(host: str) -> str:
