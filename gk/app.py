@@ -13,6 +13,7 @@ from typing import Literal
 
 from gk import config as configuration
 from gk.accounts.aliases import Directory
+from gk.accounts.bans import LOOPBACK, Bans
 from gk.accounts.limits import Failures, Gate
 from gk.accounts.login import Logins
 from gk.accounts.passwords import Passwords
@@ -98,7 +99,14 @@ def _rooms(config: Config, store: Store) -> tuple[Rooms, Rules]:
     rules = Rules(store, directory, answers, notices, config.hostname, tag_to_folder=tagged)
     local = Local(store, rules, Forwarding(store, directory, Signed(signer)))
     submit = Submit(store, directory, config.hostname, signer, local)
-    return Rooms(store, directory, Passwords(), names, Batch(store, directory, submit, config.hostname)), rules
+    batch = Batch(store, directory, submit, config.hostname)
+    return Rooms(store, directory, Passwords(), names, batch, _bans(config, store)), rules
+
+
+def _bans(config: Config, store: Store) -> Bans:
+    spared = (*LOOPBACK, *config.judge.trusted, *config.bans.never)
+    rows, kept = store.bans, store.bans.every(config.bans.addresses)
+    return Bans(config.bans, spared=spared, own=_is_local, kept=kept, keep=rows.keep, mark=rows.mark)
 
 
 async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], None] = lambda rooms: None) -> None:
@@ -109,7 +117,8 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
     async with Store.open(config, bus) as store:
         here, rules = _rooms(config, store)
         certificates = Certificates(config)
-        logins = Logins(store.accounts, here.passwords, Failures(config.limits), config.domains)
+        failures = Failures(config.limits, bans=here.bans)
+        logins = Logins(store.accounts, here.passwords, failures, config.domains)
         signer = Signer(here.names.keys)
         resolver = SystemResolver(config.dns.resolver, validating=config.dns.validating)
         verifying = Verifying()
@@ -125,7 +134,7 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
         accept = Accept(store, here.directory, config.hostname, config.limits, scored, personal, sealer)
         policies = _policies(config, store, resolver)
         runner = _runner(config, store, here.directory, bus, resolver, policies, signer)
-        listeners = _listeners(config, store, certificates, logins, accept, here.batch.submit, inherited)
+        listeners = _listeners(config, store, certificates, logins, accept, here, inherited)
         control = ControlServer(config.data / SOCKET, here)
         for note in configuration.notes():
             log.info("event=note text=%r", note)
@@ -135,6 +144,7 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
             with suppress(Unavailable):  # a full disk does not keep anybody from the mail that is there
                 await store.reports.clear()
         services = (
+            here.bans,
             rotation,
             verifying,
             learner,
@@ -252,10 +262,11 @@ def _listeners(
     certificates: Certificates,
     logins: Logins,
     accept: Accept,
-    submit: Submit,
+    here: Rooms,
     inherited: list[socket.socket],
 ) -> list[Listener]:
-    gates = {name: Gate(config.limits) for name in ("smtp", "imap", "managesieve")}
+    submit, limits = here.batch.submit, config.limits
+    gates = {name: Gate(limits, bans=here.bans) for name in ("smtp", "imap", "managesieve")}
     require_tls = config.security.require_tls
     listeners = []
     doors: list[tuple[Literal["mx", "submission", "submissions"], tuple[str, ...]]] = [

@@ -34,6 +34,9 @@ rules = Counter(
 answers = Counter("gk_answers_total", "Senders answered for users who are away", registry=REGISTRY)
 scored = Counter("gk_scored_total", "Messages scored, by what the score made of them", ["action"], registry=REGISTRY)
 lessons = Counter("gk_lessons_total", "Messages learnt from", ["kind"], registry=REGISTRY)
+offences = Counter("gk_offences_total", "What clients did that leads to a ban", ["kind"], registry=REGISTRY)
+bans = Counter("gk_bans_total", "Bans set and lifted, and why", ["event", "by"], registry=REGISTRY)
+delayed = Counter("gk_delayed_total", "Greetings kept back from clients that misbehaved", registry=REGISTRY)
 # Outgoing mail. Outcomes: sent, deferred, failed. Destinations: mx (a domain's own servers), route (a server of the
 # configuration), local (a mailbox here, in the commit that takes the message).
 attempts = Counter(

@@ -1,7 +1,7 @@
 """Who may connect how often (Gate), and who may guess passwords how often (Failures).
 
 Both count per address and per network (/24 for IPv4, /56 for IPv6) in bounded tables and know no account but by name.
-Loopback is limited like everybody and never banned.
+Loopback is limited like everybody and never banned. What goes on beyond these limits leads to a ban (gk.accounts.bans).
 """
 
 import functools
@@ -11,6 +11,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from gk.accounts.bans import Bans
+from gk.config import Bans as BanRules
 from gk.config import Limits
 from gk.errors import LoginDelayed
 
@@ -74,10 +76,11 @@ class Pass:
 
 
 class Gate:
-    """The connections of one protocol."""
+    """The connections of one protocol. Doors ask `bans` who is not served at all, and tell it of offences."""
 
-    def __init__(self, limits: Limits, clock: Clock = time.monotonic) -> None:
+    def __init__(self, limits: Limits, clock: Clock = time.monotonic, bans: Bans | None = None) -> None:
         self._limits, self._clock = limits, clock
+        self.bans = bans or Bans(BanRules())
         self._per_network = max(limits.connections_per_network, limits.connections_per_address)
         self._open: dict[str, int] = {}  # by address and by network; gone when 0
         self._new: Table[deque[float]] = Table(deque)
@@ -96,6 +99,7 @@ class Gate:
         while recent and recent[0] <= now - MINUTE:
             recent.popleft()
         if len(recent) >= limits.new_connections_per_minute:
+            self.bans.offence(peer, "overruns")
             return None
         recent.append(now)
         if (
@@ -153,8 +157,8 @@ class Failures:
     day nothing from there is looked at. A program that repeats one outdated password is late, but not banned for it.
     """
 
-    def __init__(self, limits: Limits, clock: Clock = time.monotonic) -> None:
-        self._limits, self._clock = limits, clock
+    def __init__(self, limits: Limits, clock: Clock = time.monotonic, bans: Bans | None = None) -> None:
+        self._limits, self._clock, self._bans = limits, clock, bans
         self._addresses: Table[Count] = Table(Count)
         self._networks: Table[Count] = Table(Count)
         self._names: Table[Count] = Table(Count)
@@ -184,6 +188,8 @@ class Failures:
         fresh = not guess or guess not in count.guesses
         if fresh:
             count.guesses.append(guess)
+            if self._bans is not None:
+                self._bans.offence(peer, "logins")
         count.add(now, fresh)
         self._networks.at(network).turn(now).add(now, fresh)
         account = self._names.at(name).turn(now)

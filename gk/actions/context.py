@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from gk.accounts.aliases import Directory
+from gk.accounts.bans import Bans
 from gk.accounts.passwords import Passwords
 from gk.config import Reports
 from gk.mailauth.keys import Keys
@@ -66,6 +67,7 @@ class Context:
     passwords: Passwords
     names: Names
     batch: Batch
+    bans: Bans
     scopes: frozenset[str]
     progress: Callable[[int, int], None] = field(default=_silent)
     attached: Attached = NOTHING
@@ -81,6 +83,7 @@ class Rooms:
     passwords: Passwords
     names: Names
     batch: Batch
+    bans: Bans
 
     def context(
         self,
@@ -90,5 +93,6 @@ class Rooms:
         account: Account | None = None,
     ) -> Context:
         return Context(
-            self.store, self.directory, self.passwords, self.names, self.batch, scopes, progress, attached, account
-        )
+            self.store, self.directory, self.passwords, self.names, self.batch, self.bans, scopes, progress, attached,
+            account,
+        )  # fmt: skip

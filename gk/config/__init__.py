@@ -4,6 +4,7 @@
 - The person's file is never rewritten; `gk config set` writes the overlay in the data directory.
 """
 
+from gk.config.abuse import Bans
 from gk.config.checks import parse
 from gk.config.endpoints import endpoint, is_loopback
 from gk.config.reading import DEFAULT_FILES, ENVIRONMENT, OVERLAY, find, load, merge, notes, set_local
@@ -31,6 +32,7 @@ __all__ = [
     "DEFAULT_FILES",
     "ENVIRONMENT",
     "OVERLAY",
+    "Bans",
     "Certificate",
     "Config",
     "Dns",

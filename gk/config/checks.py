@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gk.config.abuse import check_bans
 from gk.config.endpoints import endpoint, is_loopback
 from gk.config.judging import check_judge
 from gk.config.outgoing import check_outgoing
@@ -55,6 +56,7 @@ def check(config: Config, source: str) -> None:
             raise ConfigError(f'{source}: {name} must be one of {", ".join(allowed)}, not "{value}"')
     check_outgoing(config.outbound, source)
     check_judge(config.judge, source)
+    check_bans(config.bans, source)
     domains = {domain.lower() for domain in config.domains}
     local, _, domain = config.reports.address.rpartition("@")
     if config.reports.address and (not local or domain.lower() not in domains):

@@ -6,12 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-
-def key(default: Any, doc: str, least: int = 1) -> Any:
-    """A configuration key: its default, the sentence that documents it, and the least a number may be."""
-    if isinstance(default, dict):
-        return field(default_factory=lambda: dict(default), metadata={"doc": doc})
-    return field(default=default, metadata={"doc": doc, "least": least})
+from gk.config.abuse import Bans
+from gk.config.key import key
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +265,7 @@ class Config:
     security: Security = key(Security(), "")
     rules: Rules = key(Rules(), "")
     limits: Limits = key(Limits(), "")
+    bans: Bans = key(Bans(), "")
     log: Log = key(Log(), "")
     aliases: Mapping[str, tuple[str, ...]] = key(
         {},

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from gk import __version__, metrics
 from gk.accounts.limits import Pass
 from gk.imap import registry
-from gk.imap.conversation import Conversation, Ended
+from gk.imap.conversation import BANNED, Conversation, Ended
 from gk.imap.deflate import BadStream, Deflate
 from gk.imap.dispatch import Dispatch
 from gk.imap.session import Session
@@ -72,6 +72,12 @@ class Connection(asyncio.Protocol):
         # asyncio does so only for sockets whose protocol number it can see; Nagle would hold answers back for 40 ms.
         with contextlib.suppress(OSError):  # gone already
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if server.gate.bans.banned(self.peer):
+            metrics.refused.labels("imap", "banned").inc()
+            if not self._implicit:  # there it would be no TLS
+                transport.write(f"* BYE [UNAVAILABLE] {BANNED}\r\n".encode())
+            self._close()
+            return
         self._pass = server.gate.admit(self.peer)
         if self._pass is None:
             metrics.refused.labels("imap", "connections").inc()
@@ -152,6 +158,8 @@ class Connection(asyncio.Protocol):
         """Greet, answer one command after the other, say goodbye."""
         conversation, dispatch = self._conversation, Dispatch(self._conversation)
         try:
+            if not await self._server.gate.bans.slow(self.peer):
+                raise Ended(*(() if self._implicit else ("too many connections",)))
             if self._implicit:
                 await self.start_tls()
             capabilities = registry.capabilities(self._session)

@@ -6,12 +6,13 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from gk.accounts.limits import Gate
 from gk.accounts.login import Logins
 from gk.config import Limits
 from gk.errors import GkError, Unavailable
 from gk.imap import registry
 from gk.imap.reply import Reply, mailbox
-from gk.imap.session import Session
+from gk.imap.session import FRESH, Session
 from gk.imap.view import View
 from gk.imap.wire import Event, Literal, Wire
 from gk.store.db import Store
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+BANNED = "your address is not served for a while, for what came from it"
 TELL = 256 << 10  # bytes told before they are written
 TURN = 0.005  # seconds of work before others have their turn
 
@@ -111,6 +113,15 @@ class Conversation:
     def spelled(self, name: str) -> bytes:
         """A mailbox name as this session writes it."""
         return mailbox(name, utf8=self.session.utf8)
+
+    def blamed(self) -> bool:
+        """Count a command without sense, before a login; whether the client's address is banned now."""
+        return self.session.state is FRESH and self._server.gate.bans.offence(self._link.peer, "errors")
+
+    @property
+    def banned(self) -> bool:
+        """Whether a client without a login is at an address that is banned by now."""
+        return self.session.state is FRESH and self._server.gate.bans.banned(self._link.peer)
 
     # -- speaking
 
@@ -286,6 +297,7 @@ class Rooms(Protocol):
 
     store: Store
     logins: Logins
+    gate: Gate
     limits: Limits
     sessions: "Sessions"
     computing: asyncio.Semaphore

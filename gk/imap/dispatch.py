@@ -7,7 +7,7 @@ import logging
 
 from gk.errors import GkError
 from gk.imap import registry, reply
-from gk.imap.conversation import Conversation, Ended, TooManySessions
+from gk.imap.conversation import BANNED, Conversation, Ended, TooManySessions
 from gk.imap.grammar import BadMailboxName, BadSyntax, Cursor
 from gk.imap.search_keys import BadCharset
 from gk.imap.session import FRESH, Session
@@ -52,6 +52,7 @@ class Dispatch:
         conversation.tag = b"*"
         self._commands += 1
         if session.state is FRESH and self._commands > conversation.limits.login_commands:
+            conversation.blamed()
             raise Ended("too many commands before login")
         cursor = Cursor(data, utf8=session.utf8)
         command: registry.Command | None = None
@@ -74,11 +75,15 @@ class Dispatch:
             await conversation.finish(answer, expunges=command is None or command.expunges)
             if answer.status == "BAD":
                 self._count_bad()
+            elif answer.status == "NO" and conversation.banned:
+                raise Ended(BANNED)
         await conversation.breathe()  # a pipeline may be long
         await conversation.drained()
 
     def _count_bad(self) -> None:
         self._bad += 1
+        if self._conversation.blamed():
+            raise Ended(BANNED)
         if self._bad >= self._conversation.limits.bad_commands:
             raise Ended("too many bad commands")
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 UNREAD = 64 << 10  # bytes that wait while a command runs, before the connection is no longer read
 HANDSHAKE = 30.0  # seconds of TLS, and never more than there are left for the login
 LINGER = 10.0  # seconds a closed connection has to read its last bytes
+BANNED = "your address is not served for a while, for what came from it"
 NAMES = 4096  # octets of the literals of a name beside a script
 
 
@@ -49,6 +50,11 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self.peer = (transport.get_extra_info("peername") or ("",))[0]
         server, limits = self._server, self._server.limits
+        if server.gate.bans.banned(self.peer):
+            metrics.refused.labels("managesieve", "banned").inc()
+            transport.write(response("BYE", BANNED, "TRYLATER"))
+            transport.close()
+            return
         self._pass = server.gate.admit(self.peer)
         if self._pass is None:
             metrics.refused.labels("managesieve", "connections").inc()
@@ -105,8 +111,10 @@ class Connection(asyncio.Protocol):
     async def serve(self) -> None:
         """Greet, answer one command after the other, say goodbye."""
         session, bad = self._session, 0
-        limits = self._server.limits
+        limits, bans = self._server.limits, self._server.gate.bans
         try:
+            if not await bans.slow(self.peer):
+                raise Ended("too many connections")
             self.write(session.greeting())
             strangers = 0
             while not session.ended:
@@ -114,6 +122,7 @@ class Connection(asyncio.Protocol):
                 if session.account is None:
                     strangers += 1
                     if strangers > limits.login_commands:
+                        bans.offence(self.peer, "errors")
                         raise Ended("too many commands without a login")
                 try:
                     if isinstance(item, Fault):
@@ -125,8 +134,12 @@ class Connection(asyncio.Protocol):
                     bad += 1
                     large = isinstance(item, Fault) and item.large
                     self.write(response("NO", str(error), "QUOTA/MAXSIZE" if large else ""))
+                    if session.account is None:
+                        bans.offence(self.peer, "errors")
                     if bad >= limits.bad_commands:
                         raise Ended("too many commands that make no sense") from None
+                if session.account is None and bans.banned(self.peer):
+                    raise Ended(BANNED)
                 await self._drained()
         except Ended as end:
             if end.args and not self._lost:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, cast
 from aiosmtpd.smtp import SMTP
 
 from gk import metrics
+from gk.accounts.bans import Kind
 from gk.accounts.limits import Pass
 from gk.net.listener import Listener
+from gk.smtp.reply import RELAY, UNKNOWN
 
 if TYPE_CHECKING:
     from gk.smtp.server import SmtpServer
@@ -27,6 +29,7 @@ TURNS = 50  # commands of one pipeline after which the other connections have th
 RATE = 1024  # bytes a second below which a message is cut
 CLOSING = 10.0  # seconds a closing connection has to take its last reply
 TOO_MANY = b"421 4.7.0 Too many connections, try again later\r\n"
+BANNED = "421 4.7.0 Your address is not served for a while, for what came from it"
 
 
 class Closed(Exception):
@@ -73,6 +76,12 @@ class Connection(SMTP):
             socket.abort()  # gone before it was accepted
             return
         self.peer = peername[0]
+        if self.server.gate.bans.banned(self.peer):
+            metrics.refused.labels("smtp", "banned").inc()
+            if not self.server.implicit_tls:  # there it would be no TLS
+                socket.write(f"{BANNED}\r\n".encode())
+            socket.close()
+            return
         self._pass = self.server.gate.admit(self.peer)
         if self._pass is None:
             metrics.refused.labels("smtp", "connections").inc()
@@ -121,7 +130,9 @@ class Connection(SMTP):
         """Speak until either side ends the session."""
         self._tick()
         try:
-            if not self.server.implicit_tls or self.secure or await self.start_tls():
+            if not await self.server.gate.bans.slow(self.peer):
+                self._say(TOO_MANY[:-2])
+            elif not self.server.implicit_tls or self.secure or await self.start_tls():
                 await self._handle_client()
         except Closed:
             pass
@@ -205,6 +216,8 @@ class Connection(SMTP):
         tally = tally or self._errors
         tally.count += 1
         metrics.refused.labels("smtp", status[4:9]).inc()
+        if (kind := _offence(status)) and self._blamed(kind):
+            await self.close(BANNED)
         if tally.count >= tally.last:
             await self.close("421 4.7.0 Too many errors, goodbye")
         if tally.count > tally.free:
@@ -212,8 +225,15 @@ class Connection(SMTP):
             await self.server.pause(1.0)
         self._say(status)
 
+    def _blamed(self, kind: Kind) -> bool:
+        """Count an offence of the client's, unless a user is logged in; whether its address is banned now."""
+        known = self.session is not None and self.session.authenticated
+        return not known and self.server.gate.bans.offence(self.peer, kind)
+
     async def close(self, status: str) -> None:
         """The last reply: raise Closed."""
+        if status[:3] in ("500", "554"):  # no mail server speaks early, or without an end of line
+            self._blamed("errors")
         self._say(status)
         raise Closed
 
@@ -313,6 +333,15 @@ class Connection(SMTP):
         if self._socket:
             self._socket.close()
             self._timer = self.loop.call_later(CLOSING, self._socket.abort)  # a client that does not even read
+
+
+def _offence(status: str) -> Kind | None:
+    """What a refusal says about the client: it asked for what a mail server never would, or guesses addresses."""
+    if status.startswith(RELAY):
+        return "relays"
+    if status.startswith(UNKNOWN):
+        return "recipients"
+    return "errors" if status.startswith(("500 ", "501 ", "502 ", "503 ")) else None
 
 
 class Tally:

@@ -16,6 +16,9 @@ from gk.errors import (
 from gk.inbound.accept import Looping
 from gk.inbound.verdict import DeferredByVerdict, RefusedByVerdict
 
+RELAY = "550 5.7.1 Relaying denied"
+UNKNOWN = "550 5.1.1 No such user here"
+
 
 class Refusal(Exception):
     """The message or command is refused; `str()` is the reply."""

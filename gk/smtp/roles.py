@@ -15,12 +15,11 @@ from gk.message.address import Address, parse_address
 from gk.smtp import author
 from gk.smtp.envelope import Envelope, EnvelopeRecipient, Peer, Submit
 from gk.smtp.extensions import MailOptions, RcptOptions
-from gk.smtp.reply import Refusal, reply_to
+from gk.smtp.reply import RELAY, UNKNOWN, Refusal, reply_to
 
 log = logging.getLogger(__name__)
 
 OK_RCPT = "250 2.1.5 OK"
-UNKNOWN = "550 5.1.1 No such user here"
 
 
 class Role(Protocol):
@@ -57,7 +56,7 @@ class Mx:
     ) -> str:
         mailboxes = self._accept.recipient(address, envelope.sender)
         if mailboxes is None:
-            return "550 5.7.1 Relaying denied"
+            return RELAY
         if not mailboxes:
             return UNKNOWN
         self._accept.check_quota(mailboxes, envelope.options.size or 0)

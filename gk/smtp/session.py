@@ -8,7 +8,7 @@ from aiosmtpd.smtp import syntax
 
 from gk.accounts import sasl
 from gk.errors import LoginDelayed, LoginFailed, Unavailable
-from gk.smtp.connection import Closed
+from gk.smtp.connection import BANNED, Closed
 from gk.smtp.envelope import Peer
 from gk.smtp.reply import reply_to
 from gk.smtp.transaction import IN_MAIL, NO_GREETING, NO_TLS, Transactions
@@ -53,6 +53,7 @@ class Session(Transactions):
         method = self._smtp_methods.get(command)
         if method is None:
             if command in _HTTP:
+                self._blamed("errors")
                 await self.close("421 4.7.0 This is a mail server")
             await self.fail("502 5.5.1 Not offered" if command in _OLD else "500 5.5.1 Unknown command")
             return
@@ -169,6 +170,8 @@ class Session(Transactions):
         try:
             account = await self.server.logins.check(credentials.login, credentials.password, self.peer, "smtp")
         except LoginFailed as error:
+            if self.server.gate.bans.banned(self.peer):
+                await self.close(BANNED)
             await self.fail(reply_to(error))
         except LoginDelayed as error:
             await self.push(reply_to(error))

@@ -20,6 +20,7 @@ from gk.message.parsed import Parsed, parse
 from gk.service import supervise
 from gk.store import delivery
 from gk.store.accounts import Accounts
+from gk.store.bans import BanRows
 from gk.store.directory import connect_reader, lock, prepare
 from gk.store.filer import Filer
 from gk.store.forwards import Forwards
@@ -80,6 +81,7 @@ class Store:
         self.reports = ReportCounts(self)
         self.verdicts = Verdicts(self)
         self.lessons = Lessons(self)
+        self.bans = BanRows(self)
         self.search = Search(config.data)
         self._spool = config.data / "spool"
 

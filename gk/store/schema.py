@@ -274,8 +274,31 @@ def m011_removes(db: sqlite3.Connection) -> None:
     db.execute(f"CREATE INDEX filing_removes ON filing (mailbox) WHERE kind = {REMOVE}")
 
 
+_ABUSE = """
+CREATE TABLE ban (  -- networks that are not served before `until`, in seconds since 1970; `times` in a row
+    network TEXT PRIMARY KEY, until INTEGER NOT NULL, added INTEGER NOT NULL, times INTEGER NOT NULL,
+    reason TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE reject (  -- messages that were not taken, the last ones; `content` is JSON, compressed
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, content BLOB NOT NULL
+);
+CREATE INDEX reject_at ON reject (at);
+CREATE TABLE greylist (  -- client network, sender and recipient as one keyed hash; `passed` counts its messages
+    hash INTEGER PRIMARY KEY, first INTEGER NOT NULL, until INTEGER NOT NULL, passed INTEGER NOT NULL
+);
+CREATE INDEX greylist_until ON greylist (until);
+"""
+
+
+def m012_abuse(db: sqlite3.Connection) -> None:
+    """Who is banned, what was refused, who has to come again; and the key of hashes that stand for clients."""
+    _apply(db, _ABUSE)
+    parts = [(f"abuse{part}", secrets.randbits(63)) for part in range(3)]
+    db.executemany("INSERT INTO meta (name, value) VALUES (?, ?)", parts)
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     m001_first, m002_imap, m003_tls, m004_outgoing, m005_sending, m006_verdicts,
-    m007_forwards, m008_rules, m009_lessons, m010_reports, m011_removes,
+    m007_forwards, m008_rules, m009_lessons, m010_reports, m011_removes, m012_abuse,
 ]  # fmt: skip
 VERSION = len(MIGRATIONS)

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from gk.accounts.bans import Bans
 from gk.accounts.limits import Failures, Gate
 from gk.accounts.login import Logins
 from gk.accounts.passwords import Passwords
@@ -45,7 +46,13 @@ class House:
 
 @asynccontextmanager
 async def house(
-    data: Path, *, tls: ssl.SSLContext | None = None, require_tls: bool = False, implicit: bool = False, **limits: Any
+    data: Path,
+    *,
+    tls: ssl.SSLContext | None = None,
+    require_tls: bool = False,
+    implicit: bool = False,
+    bans: Bans | None = None,
+    **limits: Any,
 ) -> AsyncIterator[House]:
     """Open everything for the length of a block."""
     bounds = dataclasses.replace(
@@ -59,11 +66,11 @@ async def house(
         for address in (ALICE, BOB):
             if store.accounts.by_address(address) is None:
                 await store.accounts.add(address, digest)
-        logins = Logins(store.accounts, passwords, Failures(bounds), config.domains)
+        logins = Logins(store.accounts, passwords, Failures(bounds, bans=bans), config.domains)
         server = ImapServer(
             store,
             logins,
-            Gate(bounds),
+            Gate(bounds, bans=bans),
             bounds,
             hostname="mail.example.test",
             tls=(lambda: tls) if tls else None,

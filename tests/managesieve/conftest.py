@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from gk.accounts.bans import Bans
 from gk.accounts.limits import Failures, Gate
 from gk.accounts.login import Logins
 from gk.accounts.passwords import Passwords
@@ -91,7 +92,12 @@ class House:
 
 @asynccontextmanager
 async def house(
-    data: Path, *, tls: ssl.SSLContext | None = None, require_tls: bool = False, **limits: Any
+    data: Path,
+    *,
+    tls: ssl.SSLContext | None = None,
+    require_tls: bool = False,
+    bans: Bans | None = None,
+    **limits: Any,
 ) -> AsyncIterator[House]:
     """Open everything for the length of a block."""
     bounds = dataclasses.replace(Limits(), free_space_bytes=1, **limits)
@@ -102,7 +108,8 @@ async def house(
         for address in (ALICE, BOB):
             await store.accounts.add(address, digest)
         server = ManageSieveServer(
-            store, Logins(store.accounts, passwords, Failures(bounds), config.domains), Gate(bounds), bounds,
+            store, Logins(store.accounts, passwords, Failures(bounds, bans=bans), config.domains),
+            Gate(bounds, bans=bans), bounds,
             hostname="mail.example.test", tls=(lambda: tls) if tls else None, require_tls=require_tls,
         )  # fmt: skip
         sock = socket.create_server(("127.0.0.1", 0))

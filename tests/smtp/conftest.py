@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from gk.accounts.aliases import Directory
+from gk.accounts.bans import Bans
 from gk.accounts.limits import Failures, Gate
 from gk.accounts.login import Logins
 from gk.accounts.passwords import Passwords
@@ -196,7 +197,9 @@ class Client:
 
 
 @asynccontextmanager
-async def house(data: Path, *, require_tls: bool = False, **limits: Any) -> AsyncIterator[House]:
+async def house(
+    data: Path, *, require_tls: bool = False, bans: Bans | None = None, **limits: Any
+) -> AsyncIterator[House]:
     """Open everything for the length of a block; `limits` replace those of the configuration."""
     wide = {"connections_per_address": 300, "connections_per_network": 300, "free_space_bytes": 1}
     bounds = dataclasses.replace(Limits(), **(wide | limits))
@@ -214,10 +217,10 @@ async def house(data: Path, *, require_tls: bool = False, **limits: Any) -> Asyn
             if store.accounts.by_address(address) is None:
                 await store.accounts.add(address, digest)
         certificates = Certificates(config)
-        logins = Logins(store.accounts, passwords, Failures(bounds), config.domains)
+        logins = Logins(store.accounts, passwords, Failures(bounds, bans=bans), config.domains)
         directory = Directory(store.accounts, store.mailboxes, config.domains, config.aliases)
         accept = Accept(store, directory, config.hostname, bounds)
-        gate, outbox = Gate(bounds), Outbox()
+        gate, outbox = Gate(bounds, bans=bans), Outbox()
         servers, listeners, ports = {}, [], {}
         for role in ("mx", "submission", "submissions"):
             server = SmtpServer(
