@@ -65,14 +65,22 @@ class Pass:
 
     __slots__ = ("_gate", "_keys")
 
-    def __init__(self, gate: "Gate", keys: tuple[str, str]) -> None:
+    def __init__(self, gate: "Gate", keys: tuple[str, ...]) -> None:
         self._gate, self._keys = gate, keys
+
+    def enter(self, account: int) -> bool:
+        """Count it among the sessions of a user from its address; False where there are too many."""
+        key = f"{account} {self._keys[0]}"
+        if not self._gate._enter(key):
+            return False
+        self._keys += (key,)
+        return True
 
     def release(self) -> None:
         """Give the place back; a second call does nothing."""
         if self._keys:
             self._gate._leave(self._keys)
-            self._keys = ()  # type: ignore[assignment]
+            self._keys = ()
 
 
 class Gate:
@@ -82,7 +90,7 @@ class Gate:
         self._limits, self._clock = limits, clock
         self.bans = bans or Bans(BanRules())
         self._per_network = max(limits.connections_per_network, limits.connections_per_address)
-        self._open: dict[str, int] = {}  # by address and by network; gone when 0
+        self._open: dict[str, int] = {}  # by address, network, and user with address; gone when 0
         self._new: Table[deque[float]] = Table(deque)
         self.total = 0
 
@@ -113,7 +121,13 @@ class Gate:
             self._open[key] = self._open.get(key, 0) + 1
         return Pass(self, (address, network))
 
-    def _leave(self, keys: tuple[str, str]) -> None:
+    def _enter(self, user: str) -> bool:
+        if self._open.get(user, 0) >= self._limits.sessions_per_user:
+            return False
+        self._open[user] = self._open.get(user, 0) + 1
+        return True
+
+    def _leave(self, keys: tuple[str, ...]) -> None:
         self.total -= 1
         for key in keys:
             left = self._open[key] - 1

@@ -194,7 +194,9 @@ class Limits:
     command_seconds: int = key(60, "Wait for the next SMTP command.")
     data_seconds: int = key(120, "Wait for the next block of a message.")
     session_seconds: int = key(1200, "An SMTP session without a finished transaction.")
-    stress_seconds: int = key(10, "The SMTP waits above while more than 80 % of the connections are taken.")
+    stress_seconds: int = key(
+        10, "The SMTP waits above, and that for a login, while more than 80 % of the connections are taken."
+    )
     connections: int = key(2000, "Connections in all, per protocol.")
     connections_per_address: int = key(30, "Connections from one address.")
     connections_per_network: int = key(120, "Connections from one /24 or /56.")
@@ -204,7 +206,7 @@ class Limits:
     login_failures_per_minute: int = key(10, "Failed logins of an address a minute; three times that per network.")
     login_failures_per_day: int = key(50, "Failed logins of an address a day; three times that per network.")
     login_failures_per_account: int = key(100, "Failed logins of an account a day before new addresses must wait.")
-    login_seconds: int = key(60, "From an IMAP connection to its login.")
+    login_seconds: int = key(60, "From an IMAP or ManageSieve connection to its login.")
     login_line: int = key(8 << 10, "Bytes of an IMAP line before login.")
     login_literals: int = key(4 << 10, "Bytes of IMAP literals before login, in all.")
     login_commands: int = key(20, "IMAP commands before login.")
@@ -214,7 +216,7 @@ class Limits:
     nesting: int = key(50, "Depth of parentheses in an IMAP command.")
     pipelined: int = key(1000, "IMAP commands waiting in one session.")
     bad_commands: int = key(20, "IMAP commands that make no sense before the session ends.")
-    sessions_per_user: int = key(15, "IMAP sessions of one user from one address.")
+    sessions_per_user: int = key(15, "Sessions of one user from one address, per protocol.")
     idle_minutes: int = key(30, "IMAP session without a command.")
     search_keys: int = key(1000, "Keys of one SEARCH.")
     list_patterns: int = key(50, "Patterns of one LIST.")

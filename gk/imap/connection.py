@@ -47,6 +47,7 @@ class Connection(asyncio.Protocol):
         self._shaking = False  # a TLS handshake is under way
         self._pass: Pass | None = None
         self._fresh = True  # without a login
+        self._hasty = 0.0  # the deadline of its login while the connections are nearly all taken
         self._waiter: asyncio.Future[None] | None = None  # the task waits for bytes
         self._drain: asyncio.Future[None] | None = None  # the task waits for the client to read
         self._lost = False
@@ -86,9 +87,9 @@ class Connection(asyncio.Protocol):
             return
         server.enter(self)
         transport.set_write_buffer_limits(high=UNSENT)
-        allowed = limits.stress_seconds if server.gate.stressed else limits.login_seconds
-        self._deadline = self._loop.time() + allowed
-        self._timer = self._loop.call_at(self._deadline, self._tick)
+        now = self._loop.time()
+        self._deadline, self._hasty = now + limits.login_seconds, now + limits.stress_seconds
+        self._timer = self._loop.call_at(min(self._deadline, self._hasty), self._tick)
         self._listener.began(self)
 
     def data_received(self, data: bytes) -> None:
@@ -143,9 +144,11 @@ class Connection(asyncio.Protocol):
 
     def _tick(self) -> None:
         """The deadline of a connection without a login, or without a command."""
-        now = self._loop.time()
-        if now < self._deadline:
-            self._timer = self._loop.call_at(self._deadline, self._tick)
+        now, stress = self._loop.time(), self._server.limits.stress_seconds
+        hurried = self._fresh and now >= self._hasty and self._server.gate.stressed
+        if now < self._deadline and not hurried:
+            again = min(self._deadline, now + stress) if self._fresh else self._deadline
+            self._timer = self._loop.call_at(again, self._tick)
         elif self._drain is not None:
             self._transport.abort()  # it does not read: no goodbye would reach it
         else:

@@ -40,7 +40,7 @@ class Connection(asyncio.Protocol):
         self._drain: asyncio.Future[None] | None = None
         self._lost = self._eof = self._held = self._full = self._shaking = False
         self._bye: str | None = None
-        self._deadline = 0.0
+        self._deadline = self._hasty = 0.0  # the latter: that of the login while the connections are nearly all taken
 
     # -- asyncio.Protocol
 
@@ -61,8 +61,9 @@ class Connection(asyncio.Protocol):
             transport.write(response("BYE", "too many connections", "TRYLATER"))
             transport.close()
             return
-        self._deadline = self._loop.time() + (limits.stress_seconds if server.gate.stressed else limits.login_seconds)
-        self._timer = self._loop.call_at(self._deadline, self._tick)
+        now = self._loop.time()
+        self._deadline, self._hasty = now + limits.login_seconds, now + limits.stress_seconds
+        self._timer = self._loop.call_at(min(self._deadline, self._hasty), self._tick)
         self._listener.began(self)
 
     def data_received(self, data: bytes) -> None:
@@ -98,8 +99,11 @@ class Connection(asyncio.Protocol):
 
     def _tick(self) -> None:
         """The deadline of a connection without a login, or without a command."""
-        if self._loop.time() < self._deadline:
-            self._timer = self._loop.call_at(self._deadline, self._tick)
+        now, stress = self._loop.time(), self._server.limits.stress_seconds
+        fresh = self._session.account is None
+        hurried = fresh and now >= self._hasty and self._server.gate.stressed
+        if now < self._deadline and not hurried:
+            self._timer = self._loop.call_at(min(self._deadline, now + stress) if fresh else self._deadline, self._tick)
         elif self._full or self._bye is not None:
             self._transport.abort()  # it does not read
         else:
@@ -222,7 +226,8 @@ class Connection(asyncio.Protocol):
             del self._server.sessions[self._counted]
         self._counted = None
         self.wire.literal = self._server.limits.login_literals
-        self._deadline = self._loop.time() + self._server.limits.login_seconds
+        now, limits = self._loop.time(), self._server.limits
+        self._deadline, self._hasty = now + limits.login_seconds, now + limits.stress_seconds
         self._timer.cancel()
         self._timer = self._loop.call_at(self._deadline, self._tick)
 

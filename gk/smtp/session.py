@@ -178,6 +178,8 @@ class Session(Transactions):
         except Unavailable:
             await self.push("454 4.7.0 Too busy, try again")
         else:
+            if self._pass is None or not self._pass.enter(account.id):
+                await self.close("421 4.7.0 Too many sessions of this user")
             self.session.account = account
             self.session.authenticated = True
             await self.push("235 2.7.0 Welcome")
