@@ -120,6 +120,18 @@ ROBOTS = (
 ).split()
 
 
+# How often those who write are of the reader's own house.
+COLLEAGUES = {
+    "hr": 0.6,
+    "other": 0.45,
+    "scheduling": 0.25,
+    "security": 0.25,
+    "support": 0.04,
+    "billing": 0.04,
+    "legal": 0.04,
+}
+
+
 def made(written: Written, chance: random.Random) -> View:
     """A mail as it might have come: slots filled, parts left out, a header like those of its kind."""
     language = "fr" if written.language == "fr" else "en"
@@ -191,6 +203,8 @@ def made(written: Written, chance: random.Random) -> View:
             body += "\n\n" + chance.choice(LEAVES[language]) + "\n" + chance.choice((name, first, name, last))
             if chance.random() < 0.3:
                 body += "\n" + fill(re.match(_SLOT, "{o}"))  # type: ignore[arg-type]
+        if chance.random() < COLLEAGUES.get(written.category, 0.0):
+            marks.add("#colleague")
         if "list" in written.form or chance.random() < 0.04:
             marks |= {"#list", "#unsubscribe", "#bulk"}
         if chance.random() < 0.3:

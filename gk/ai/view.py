@@ -70,6 +70,8 @@ def view(raw: Raw, part: Part | None = None) -> View:
         marks.add("#robot")
     elif _ROLES.match(local):
         marks.add("#role")
+    if domain and domain in _domains(found.get(b"to", b"")[:4_096]):
+        marks.add("#colleague")
     text, reason = _text(raw, part, marks)
     sent = parse_date(found.get(b"date", b"")[:200])
     return View(subject, name, local, domain, text, frozenset(marks), sent, reason or _lack(text))
@@ -89,6 +91,10 @@ def _author(value: bytes) -> tuple[str, str, str]:
             name = words.composed(_printable(decode_words(item.name or b""))[:100])
             return name, decode(item.local, None).lower()[:100], decode(item.domain or b"", None).lower()[:255]
     return "", "", ""
+
+
+def _domains(value: bytes) -> set[str]:
+    return {decode(item.domain or b"", None).lower() for item in parse_list(value)[:20] if isinstance(item, Mailbox)}
 
 
 def _header_marks(raw: Raw, part: Part) -> set[str]:

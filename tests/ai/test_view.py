@@ -47,6 +47,12 @@ def test_headers_of_machines_leave_marks() -> None:
     assert {"#robot", "#automatic", "#unsubscribe", "#bulk", "#priority", "#forward"} <= seen.marks
 
 
+def test_a_colleague_is_known_by_the_domain_of_whom_it_is_for() -> None:
+    seen = view(message("From: ann@a.test", "To: Bob <bob@A.test>", "", "text"))
+    assert "#colleague" in seen.marks
+    assert "#colleague" not in view(message("From: ann@a.test", "To: bob@b.test", "", "text")).marks
+
+
 def test_an_empty_body_is_a_reason() -> None:
     assert view(message("Subject: nothing", "", "")).reason == "no text"
     assert view(b"").reason == "no text"
