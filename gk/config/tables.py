@@ -229,6 +229,8 @@ class Limits:
     scripts: int = key(100, "Sieve scripts of one user.")
     script_bytes: int = key(64 << 10, "Bytes of a Sieve script.")
     rules: int = key(200, "Rules of one user.")
+    rejects: int = key(1000, "Messages that were not taken and are remembered, without their content; 0: none.", 0)
+    rejects_days: int = key(30, "For how long.")
     queue_messages: int = key(100_000, "Messages in the outgoing queue.")
     messages_per_day: int = key(
         1000, "Recipients elsewhere one user's messages may have in a day of UTC, each counted; 0: no limit.", 0

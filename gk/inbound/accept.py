@@ -8,7 +8,7 @@ from typing import Protocol
 from gk.accounts.aliases import Directory
 from gk.config import Limits
 from gk.errors import GkError, Refused
-from gk.inbound import forwarding, trace
+from gk.inbound import forwarding, rejected, trace
 from gk.inbound.forwarding import Forwarding, Sealing
 from gk.inbound.incoming import Incoming, Message
 from gk.inbound.placing import ByVerdict, Copy, Placed, Placing, afterwards, as_junk, merged, placed, throw_away
@@ -101,12 +101,17 @@ class Accept:
             if isinstance(message.content, SpoolFile):
                 message.content.discard()
             log.info("event=refused id=%s action=%s", incoming.id, verdict.action)
+            await rejected.keep(self._store.rejects, incoming, message, verdict, verdict.action, verdict.reply)
             raise (RefusedByVerdict if verdict.action == "refuse" else DeferredByVerdict)(verdict.reply)
         if verdict.fields or verdict.told:
             message = await self._topped(message, self.top(incoming, verdict.fields + verdict.told))
         decided = Placed()
         try:
-            decided = await self._places(incoming, verdict, message)
+            try:
+                decided = await self._places(incoming, verdict, message)
+            except RefusedByVerdict as refusal:
+                await rejected.keep(self._store.rejects, incoming, message, verdict, "refuse", refusal.reply)
+                raise
             await self._keep(incoming, verdict, message, decided)
         except GkError:
             throw_away([message], decided.copies, decided.forwards)

@@ -28,6 +28,7 @@ from gk.store.lessons import Lessons
 from gk.store.mailboxes import Mailboxes
 from gk.store.metadata import Metadata
 from gk.store.outgoing import Outgoing
+from gk.store.rejects import Rejects
 from gk.store.reports import ReportCounts
 from gk.store.scripts import Scripts
 from gk.store.search.room import Search
@@ -82,6 +83,7 @@ class Store:
         self.verdicts = Verdicts(self)
         self.lessons = Lessons(self)
         self.bans = BanRows(self)
+        self.rejects = Rejects(self)
         self.search = Search(config.data)
         self._spool = config.data / "spool"
 

@@ -103,6 +103,10 @@ async def test_a_forgery_is_refused_where_its_domain_asks_for_that(
     forged = author.sign(text)[:-3] + b"!\r\n"
     code, reply = await deliver(gk, forged, ALICE, BOB, chunks=chunks)
     assert (code, reply[:5]) == (550, b"5.7.1")
+    (refused,) = (await gk.act("rejects_list"))["rejects"]
+    assert refused["action"] == "refuse" and refused["reason"].startswith("dmarc_decides: fail for ")
+    shown = await gk.act("rejects_show", id=refused["id"])
+    assert shown["told"]["results"]["dmarc"] == ["fail"] and shown["told"]["recipients"] == refused["recipients"]
     assert await gk.inbox() == [] and list((gk.data / "spool").iterdir()) == []
 
 
