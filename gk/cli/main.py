@@ -27,6 +27,8 @@ VERBS = {  # verb → its line of help, so that `gk --help` loads none of them
     "suppression": "Addresses nothing is sent to.",
     "dns": "The DNS records a domain needs, and whether they are there.",
     "dkim": "The keys that sign outgoing mail.",
+    "search": "Find messages of an account.",
+    "ask": "Ask about mail in English or French.",
     "why": "Why a message is where it is.",
     "spam": "What was learnt about junk.",
     "rejects": "Messages that were not taken.",
