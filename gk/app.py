@@ -28,6 +28,7 @@ from gk.imap.server import ImapServer
 from gk.inbound.accept import Accept
 from gk.inbound.answers import Answers
 from gk.inbound.forwarding import Forwarding
+from gk.inbound.greylist import Greylisted
 from gk.inbound.judge import Judge
 from gk.inbound.local import Local, Signed
 from gk.inbound.notices import Notices
@@ -129,9 +130,11 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
         learner = Learner(store)
         around = Neighbourhood(store.accounts, here.directory, config.spam.dangerous)
         scanner = Scanner()
-        scored = Scored(judge, config.spam, Lists(resolver, config.spam.lists), scanner, learner.base, around)
+        lists = Lists(resolver, config.spam.lists)
+        scored = Scored(judge, config.spam, lists, scanner, learner.base, around)
+        judging = Greylisted(scored, store.greylist, config.greylist, lists, store.sending.knows)
         personal = Personal(store, rules, config.spam, learner.base)
-        accept = Accept(store, here.directory, config.hostname, config.limits, scored, personal, sealer)
+        accept = Accept(store, here.directory, config.hostname, config.limits, judging, personal, sealer)
         policies = _policies(config, store, resolver)
         runner = _runner(config, store, here.directory, bus, resolver, policies, signer)
         listeners = _listeners(config, store, certificates, logins, accept, here, inherited)

@@ -4,7 +4,7 @@
 - The person's file is never rewritten; `gk config set` writes the overlay in the data directory.
 """
 
-from gk.config.abuse import Bans
+from gk.config.abuse import Bans, Greylist
 from gk.config.checks import parse
 from gk.config.endpoints import endpoint, is_loopback
 from gk.config.reading import DEFAULT_FILES, ENVIRONMENT, OVERLAY, find, load, merge, notes, set_local
@@ -36,6 +36,7 @@ __all__ = [
     "Certificate",
     "Config",
     "Dns",
+    "Greylist",
     "Http",
     "Imap",
     "Judge",

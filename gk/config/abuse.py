@@ -29,6 +29,17 @@ class Bans:
     delays: int = key(200, "Clients that are kept waiting at once; beyond that they are sent away.")
 
 
+@dataclass(frozen=True, slots=True)
+class Greylist:
+    """Mail of clients nobody here knows is asked to come again, once (451 4.7.1)."""
+
+    enabled: bool = key(False, "First mail of a client network from a sender to a recipient is deferred.")
+    minutes: int = key(5, "What comes again earlier is deferred again.")
+    hours: int = key(24, "What comes again later is new again.")
+    days: int = key(36, "How long who came again is known after the last message.")
+    entries: int = key(100_000, "Rows remembered; those that end first make room.")
+
+
 def check_bans(bans: Bans, source: str) -> None:
     """Raise ConfigError for what is no network."""
     for text in bans.never:

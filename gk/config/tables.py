@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gk.config.abuse import Bans
+from gk.config.abuse import Bans, Greylist
 from gk.config.key import key
 
 
@@ -265,6 +265,7 @@ class Config:
     outbound: Outbound = key(Outbound(), "")
     judge: Judge = key(Judge(), "")
     spam: Spam = key(Spam(), "")
+    greylist: Greylist = key(Greylist(), "")
     reports: Reports = key(Reports(), "")
     security: Security = key(Security(), "")
     rules: Rules = key(Rules(), "")

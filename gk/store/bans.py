@@ -21,13 +21,18 @@ class Ban:
     reason: str
 
 
+def secret(db: sqlite3.Connection) -> bytes:
+    """The key of the hashes that stand for clients, of this store."""
+    parts = db.execute("SELECT value FROM meta WHERE name LIKE 'abuse_' ORDER BY name")
+    return b"".join(value.to_bytes(8, "big") for (value,) in parts)
+
+
 class BanRows:
     """The room of bans."""
 
     def __init__(self, store: "Store") -> None:
         self._db, self._commits = store.reader, store.commits
-        parts = store.reader.execute("SELECT value FROM meta WHERE name LIKE 'abuse_' ORDER BY name")
-        self._key = b"".join(value.to_bytes(8, "big") for (value,) in parts)
+        self._key = secret(store.reader)
 
     def mark(self, network: str) -> str:
         """What stands for a network in logs: the same in all of them, and telling nobody else whose it is."""

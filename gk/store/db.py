@@ -24,6 +24,7 @@ from gk.store.bans import BanRows
 from gk.store.directory import connect_reader, lock, prepare
 from gk.store.filer import Filer
 from gk.store.forwards import Forwards
+from gk.store.greylist import Greylist
 from gk.store.lessons import Lessons
 from gk.store.mailboxes import Mailboxes
 from gk.store.metadata import Metadata
@@ -84,6 +85,7 @@ class Store:
         self.lessons = Lessons(self)
         self.bans = BanRows(self)
         self.rejects = Rejects(self)
+        self.greylist = Greylist(self)
         self.search = Search(config.data)
         self._spool = config.data / "spool"
 

@@ -67,6 +67,10 @@ class Scored:
         self._scanner = scanner
         self._weights = rules.points
 
+    def judges(self, address: str) -> bool:
+        """Whether mail from a client there is judged."""
+        return self._judge.judges(address)
+
     async def judge(self, incoming: Incoming, message: Message) -> Verdict:
         """What is to happen to a message; never raises but when cancelled."""
         if not self._rules.enabled or not self._judge.judges(incoming.client.address):
