@@ -205,7 +205,9 @@ def made(written: Written, chance: random.Random) -> View:
                 body += "\n" + fill(re.match(_SLOT, "{o}"))  # type: ignore[arg-type]
         if chance.random() < COLLEAGUES.get(written.category, 0.0):
             marks.add("#colleague")
-        if "list" in written.form or chance.random() < 0.04:
+            if chance.random() < 0.4:  # a telephone number says nothing of how urgent it is
+                body += "\n" + ("Tél. " if language == "fr" else "Phone: ") + _SLOT.sub(fill, "{t}")
+        if "list" in written.form or (written.urgency != "critical" and chance.random() < 0.1):
             marks |= {"#list", "#unsubscribe", "#bulk"}
         if chance.random() < 0.3:
             marks |= {"#html", "#only-html"}

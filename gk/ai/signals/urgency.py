@@ -5,7 +5,7 @@ from gk.ai.signals.judging import MASS, URGENCIES, Verdict, chances
 CRITICAL = 0.8  # from which value on a mail must be read within the hour
 FLOORS = {"low": 0.0, "normal": 0.3, "high": 0.6, "critical": CRITICAL}
 _WIDTHS = {"low": 0.3, "normal": 0.3, "high": 0.2, "critical": 0.2}
-LEAST = 0.15  # chance from which on a mail counts as critical though another level is likelier: a miss costs more
+LEAST = 0.3  # chance from which on a mail counts as critical though another level is likelier: a miss costs more
 
 
 def urgency(scores: dict[str, float], category: str) -> Verdict:
