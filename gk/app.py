@@ -35,9 +35,12 @@ from gk.inbound.notices import Notices
 from gk.inbound.quota import QuotaWatch
 from gk.inbound.rules import Rules
 from gk.inbound.spam.around import Neighbourhood
+from gk.inbound.spam.clamd import Clamd
 from gk.inbound.spam.learner import Learner
 from gk.inbound.spam.lists import Lists
+from gk.inbound.spam.outside import Outside, Program
 from gk.inbound.spam.personal import Personal
+from gk.inbound.spam.rspamd import Rspamd
 from gk.inbound.spam.scanning import Scanner
 from gk.inbound.spam.scored import Scored
 from gk.log import setup
@@ -131,7 +134,7 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
         around = Neighbourhood(store.accounts, here.directory, config.spam.dangerous)
         scanner = Scanner()
         lists = Lists(resolver, config.spam.lists)
-        scored = Scored(judge, config.spam, lists, scanner, learner.base, around)
+        scored = Scored(judge, config.spam, lists, scanner, learner.base, around, _outside(config))
         judging = Greylisted(scored, store.greylist, config.greylist, lists, store.sending.knows)
         personal = Personal(store, rules, config.spam, learner.base)
         accept = Accept(store, here.directory, config.hostname, config.limits, judging, personal, sealer)
@@ -199,6 +202,13 @@ def _reloading(
         yield
     finally:
         loop.remove_signal_handler(signal.SIGHUP)
+
+
+def _outside(config: Config) -> Outside:
+    """The programs beside this one that look at mail."""
+    programs: list[Program] = [Clamd(config.clamd)] if config.clamd.address else []
+    programs += [Rspamd(config.rspamd)] if config.rspamd.address else []
+    return Outside(programs)
 
 
 def _runner(

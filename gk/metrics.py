@@ -37,6 +37,7 @@ lessons = Counter("gk_lessons_total", "Messages learnt from", ["kind"], registry
 offences = Counter("gk_offences_total", "What clients did that leads to a ban", ["kind"], registry=REGISTRY)
 bans = Counter("gk_bans_total", "Bans set and lifted, and why", ["event", "by"], registry=REGISTRY)
 delayed = Counter("gk_delayed_total", "Greetings kept back from clients that misbehaved", registry=REGISTRY)
+scanners = Counter("gk_scanners_total", "Messages shown to clamd and rspamd", ["scanner", "outcome"], registry=REGISTRY)
 # Outgoing mail. Outcomes: sent, deferred, failed. Destinations: mx (a domain's own servers), route (a server of the
 # configuration), local (a mailbox here, in the commit that takes the message).
 attempts = Counter(

@@ -8,6 +8,7 @@ from gk.config.abuse import Bans, Greylist
 from gk.config.checks import parse
 from gk.config.endpoints import endpoint, is_loopback
 from gk.config.reading import DEFAULT_FILES, ENVIRONMENT, OVERLAY, find, load, merge, notes, set_local
+from gk.config.scanners import Clamd, Rspamd
 from gk.config.tables import (
     Certificate,
     Config,
@@ -34,6 +35,7 @@ __all__ = [
     "OVERLAY",
     "Bans",
     "Certificate",
+    "Clamd",
     "Config",
     "Dns",
     "Greylist",
@@ -45,6 +47,7 @@ __all__ = [
     "Outbound",
     "OutboundRoute",
     "Reports",
+    "Rspamd",
     "Security",
     "Smtp",
     "Spam",

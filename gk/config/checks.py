@@ -13,6 +13,7 @@ from gk.config.abuse import check_bans
 from gk.config.endpoints import endpoint, is_loopback
 from gk.config.judging import check_judge
 from gk.config.outgoing import check_outgoing
+from gk.config.scanners import check_scanners
 from gk.config.tables import Config, documented
 from gk.errors import ConfigError
 
@@ -57,6 +58,7 @@ def check(config: Config, source: str) -> None:
     check_outgoing(config.outbound, source)
     check_judge(config.judge, source)
     check_bans(config.bans, source)
+    check_scanners(config.clamd, config.rspamd, config.spam.enabled, source)
     domains = {domain.lower() for domain in config.domains}
     local, _, domain = config.reports.address.rpartition("@")
     if config.reports.address and (not local or domain.lower() not in domains):

@@ -8,6 +8,7 @@ from typing import Any
 
 from gk.config.abuse import Bans, Greylist
 from gk.config.key import key
+from gk.config.scanners import Clamd, Rspamd
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +266,8 @@ class Config:
     outbound: Outbound = key(Outbound(), "")
     judge: Judge = key(Judge(), "")
     spam: Spam = key(Spam(), "")
+    clamd: Clamd = key(Clamd(), "")
+    rspamd: Rspamd = key(Rspamd(), "")
     greylist: Greylist = key(Greylist(), "")
     reports: Reports = key(Reports(), "")
     security: Security = key(Security(), "")

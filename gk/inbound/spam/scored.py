@@ -16,6 +16,7 @@ from gk.inbound.incoming import Incoming, Message
 from gk.inbound.spam import bayes
 from gk.inbound.spam.bayes import Base, Own
 from gk.inbound.spam.lists import Lists
+from gk.inbound.spam.outside import Outside
 from gk.inbound.spam.rule import Around
 from gk.inbound.spam.scan import READ, Scan
 from gk.inbound.spam.scanning import Scanner
@@ -61,8 +62,10 @@ class Scored:
         scanner: Scanner,
         base: Callable[[], Base],
         around: Callable[[], Around],
+        outside: Outside | None = None,
     ) -> None:
         """`base` and `around` are asked for each message: what they give may change."""
+        self._outside = outside or Outside()
         self._judge, self._rules, self._lists, self._base, self._around = judge, rules, lists, base, around
         self._scanner = scanner
         self._weights = rules.points
@@ -75,14 +78,24 @@ class Scored:
         """What is to happen to a message; never raises but when cancelled."""
         if not self._rules.enabled or not self._judge.judges(incoming.client.address):
             return await self._judge.judge(incoming, message)
-        verdict, found, listed = await asyncio.gather(
+        verdict, found, listed, outside = await asyncio.gather(
             self._judge.judge(incoming, message), self._scan(incoming.id, message),
-            self._lists.ask(incoming.client.address),
+            self._lists.ask(incoming.client.address), self._outside.ask(incoming, message),
         )  # fmt: skip
-        if verdict is UNJUDGED or verdict.action in ("refuse", "defer") or found is None:
+        if verdict.action in ("refuse", "defer"):
+            return verdict
+        if outside.action:
+            metrics.scored.labels(outside.action).inc()
+            told = [Finding(hit.rule, hit.text, hit.points, hit.where) for hit in outside.hits]
+            score = sum(one.score for one in told)
+            return replace(
+                verdict, action=outside.action, reply=outside.reply, score=score, findings=(*told, *verdict.findings)
+            )
+        if verdict is UNJUDGED or found is None:
             return verdict
         findings = [self._weighed(one) for one in verdict.findings]
-        findings += [Finding(hit.rule, hit.text, hit.points, hit.where) for hit in [*listed, *found.hits]]
+        hits = [*listed, *outside.hits, *found.hits]
+        findings += [Finding(hit.rule, hit.text, hit.points, hit.where) for hit in hits]
         points = sum(one.score for one in findings)
         opinion = bayes.judge(found.signs, self._base(), Own())
         if opinion is not None:
