@@ -4,11 +4,14 @@ The command is `zINSTREAM\\0`; the message follows in chunks behind their length
 answer ends with \\0: `stream: OK`, `stream: <name> FOUND`, or words that end in ERROR.
 """
 
+import asyncio
 import re
+import socket
 
 from gk.config import Clamd as Table
+from gk.config import endpoint
 from gk.inbound.incoming import Incoming, Message
-from gk.inbound.spam.outside import NoAnswer, Opinion, connect, pieces
+from gk.inbound.spam.outside import NoAnswer, Opinion, pieces
 from gk.inbound.spam.rule import Hit
 
 LONGEST = 1024  # octets of an answer
@@ -27,23 +30,36 @@ class Clamd:
 
     async def ask(self, incoming: Incoming, message: Message) -> Opinion:
         """Refuse what it finds something in. Raises NoAnswer, OSError."""
-        reader, writer = await connect(self._address)
-        try:
+        loop = asyncio.get_running_loop()
+        with await _connected(self._address) as there:
             try:
-                writer.write(b"zINSTREAM\0")
+                await loop.sock_sendall(there, b"zINSTREAM\0")
                 for piece in pieces(message):
-                    writer.write(len(piece).to_bytes(4, "big") + piece)
-                    await writer.drain()
-                writer.write(bytes(4))
-                await writer.drain()
+                    await loop.sock_sendall(there, len(piece).to_bytes(4, "big") + piece)
+                await loop.sock_sendall(there, bytes(4))
             except ConnectionError:
-                pass  # it has had enough before the end, and says why
+                pass  # it has had enough before the end, and said why; a stream would not be read any more
             answer = b""
-            while b"\0" not in answer and len(answer) < LONGEST and (more := await reader.read(LONGEST)):
+            while b"\0" not in answer and len(answer) < LONGEST and (more := await loop.sock_recv(there, LONGEST)):
                 answer += more
-        finally:
-            writer.transport.abort()
         return opinion(answer)
+
+
+async def _connected(address: str) -> socket.socket:
+    """A socket connected to "/path" or "host:port"."""
+    target: str | tuple[str, int] = address
+    if address.startswith("/"):
+        there = socket.socket(socket.AF_UNIX)
+    else:
+        target = host, _ = endpoint(address)
+        there = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    there.setblocking(False)
+    try:
+        await asyncio.get_running_loop().sock_connect(there, target)
+    except BaseException:
+        there.close()
+        raise
+    return there
 
 
 def opinion(answer: bytes) -> Opinion:

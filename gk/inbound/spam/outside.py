@@ -117,11 +117,3 @@ def pieces(message: Message) -> Iterator[bytes]:
     else:
         for at in range(message.above, len(message.content), PIECE):
             yield message.content[at : at + PIECE]
-
-
-async def connect(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A connection to "/path/of/a/socket" or "host:port"."""
-    if address.startswith("/"):
-        return await asyncio.open_unix_connection(address)
-    host, _, port = address.rpartition(":")
-    return await asyncio.open_connection(host.strip("[]"), int(port))

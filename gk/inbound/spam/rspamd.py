@@ -10,8 +10,9 @@ import math
 from typing import Any
 
 from gk.config import Rspamd as Table
+from gk.config import endpoint
 from gk.inbound.incoming import Incoming, Message
-from gk.inbound.spam.outside import NoAnswer, Opinion, connect, pieces
+from gk.inbound.spam.outside import NoAnswer, Opinion, pieces
 from gk.inbound.spam.rule import Hit
 
 HEAD, BODY = 16 << 10, 256 << 10  # octets of an answer
@@ -31,7 +32,7 @@ class Rspamd:
 
     async def ask(self, incoming: Incoming, message: Message) -> Opinion:
         """Its score as points. Raises NoAnswer, OSError, EOFError."""
-        reader, writer = await connect(self._table.address)
+        reader, writer = await asyncio.open_connection(*endpoint(self._table.address))
         try:
             try:
                 writer.write(head(incoming, self._table.address, message.size - message.above))

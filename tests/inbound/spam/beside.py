@@ -63,12 +63,13 @@ class FakeClamd:
         assert await reader.readexactly(10) == b"zINSTREAM\0"
         content = b""
         while length := int.from_bytes(await reader.readexactly(4), "big"):
+            if len(content) + length > self.limit:
+                writer.write(b"INSTREAM size limit exceeded. ERROR\0")
+                await writer.drain()
+                return  # and what else comes is not read
             content += await reader.readexactly(length)
         self.seen.append(content)
-        if len(content) > self.limit:
-            writer.write(b"INSTREAM size limit exceeded. ERROR\0")
-        else:
-            writer.write(b"stream: Eicar-Signature FOUND\0" if VIRUS in content else b"stream: OK\0")
+        writer.write(b"stream: Eicar-Signature FOUND\0" if VIRUS in content else b"stream: OK\0")
         await writer.drain()
 
 

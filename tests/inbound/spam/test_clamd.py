@@ -44,10 +44,13 @@ async def test_a_large_message_is_shown_whole_from_its_file(tmp_path: Path) -> N
     spooled.discard()
 
 
-async def test_what_is_too_large_for_it_is_taken() -> None:
-    async with serving(FakeClamd(limit=10).talk) as there:
-        said = await ask(there)
-    assert said.action == "" and "StreamMaxLength" in said.hits[0].text
+@pytest.mark.parametrize("content", [b"x" * 11, b"0123456789abcde\n" * 200_000], ids=["small", "large"])
+async def test_what_is_too_large_for_it_is_taken(tmp_path: Path, content: bytes) -> None:
+    clamd = FakeClamd(limit=10)
+    async with serving(clamd.talk) as there, serving(clamd.talk, str(tmp_path / "ctl")) as unix:
+        for address in (there, unix):
+            said = await ask(address, Message(content))
+            assert said.action == "" and "StreamMaxLength" in said.hits[0].text
 
 
 @pytest.mark.parametrize(
