@@ -125,6 +125,8 @@ class Bans:
         if len(self._counts) > ENTRIES:
             self._counts.popitem(last=False)
         count.number += 1
+        if count.number == max(1, int(SLOW * most)) and not self.spares(client):
+            log.info("event=slowed client=%s by=%s", self._mark(covered), kind)
         if count.number >= most:
             del self._counts[key]
             if not self.spares(client):

@@ -341,7 +341,9 @@ def _offence(status: str) -> Kind | None:
         return "relays"
     if status.startswith(UNKNOWN):
         return "recipients"
-    return "errors" if status.startswith(("500 ", "501 ", "502 ", "503 ")) else None
+    return (
+        "errors" if status.startswith(("500 ", "501 ", "502 ")) else None
+    )  # 503: what a pipeline goes on with, RFC 2920
 
 
 class Tally:

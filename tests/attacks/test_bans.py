@@ -120,6 +120,15 @@ async def test_a_sender_who_is_refused_now_and_then_is_not_banned(tmp_path: Path
     assert bans.every() == []
 
 
+async def test_a_pipeline_that_goes_on_behind_a_refusal_is_no_offence(tmp_path: Path) -> None:
+    bans = strict()
+    async with smtp_house(tmp_path, bans=bans) as h:
+        client = await (await h.connect(source=BAD)).hello()
+        await client.say("MAIL FROM:<a@example.org>")
+        assert [(await client.say("DATA"))[:3] for _ in range(8)] == ["503"] * 8
+    assert bans.every() == []
+
+
 async def test_a_flood_of_connections_leads_to_a_ban(tmp_path: Path) -> None:
     bans = strict()
     async with smtp_house(tmp_path, bans=bans, new_connections_per_minute=5) as h:
@@ -207,3 +216,20 @@ async def test_bans_are_in_the_store_and_hold_after_a_restart(tmp_path: Path) ->
         assert [(type(ban), ban.network, ban.reason) for ban in kept] == [(Ban, f"{BAD}/32", "relays")]
         assert strict(kept=kept).banned(BAD)
         assert h.store.bans.mark(BAD) == mark and BAD not in mark
+
+
+async def test_the_log_tells_of_bans_without_an_address(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "gk.audit")
+    async with smtp_house(tmp_path / "data") as h:
+        bans = strict(mark=h.store.bans.mark, keep=h.store.bans.keep)
+        for _ in range(4):
+            bans.offence(BAD, "recipients")
+        await bans.remove(BAD)
+        mark = h.store.bans.mark(f"{BAD}/32")
+    said = [record.getMessage() for record in caplog.records if record.name == "gk.audit"]
+    assert said == [
+        f"event=slowed client={mark} by=recipients",
+        f"event=banned client={mark} by=recipients seconds=600 times=1",
+        f"event=ban_lifted client={mark} by=hand seconds=600 times=1",
+    ]
+    assert BAD not in caplog.text
