@@ -150,6 +150,12 @@ def _run_send(door: Connection, *arguments: object) -> None:
     door.send((time.perf_counter() - began, latencies, time.process_time()))
 
 
+def children(pid: int) -> list[int]:
+    """The processes it has started, and those they have."""
+    own = [int(c) for tasks in Path(f"/proc/{pid}/task").glob("*/children") for c in tasks.read_text().split()]
+    return [one for child in own for one in (child, *children(child))]
+
+
 def cpu(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -234,11 +240,13 @@ def main() -> None:
                     time.sleep(0.1)
             look = {"metrics": True}
             before, used = call(directory / "data", "status", look)["metrics"], cpu(server.pid)
+            beside = {child: cpu(child) for child in children(server.pid)}
             arguments = (there, port, messages, options.messages, options.connections)
             client = multiprocessing.Process(target=_run_send, args=arguments)
             client.start()
             took, latencies, client_cpu = here.recv()
             used = cpu(server.pid) - used
+            others = sum(cpu(child) - beside.get(child, 0.0) for child in children(server.pid))
             after = call(directory / "data", "status", look)["metrics"]
             verdicts = re.findall(r'gk_verdicts_total\{action="(\w+)"\} (\S+)', after)
             latencies.sort()
@@ -247,6 +255,9 @@ def main() -> None:
                     {
                         "messages/s": round(options.messages / took),
                         "CPU ms each": round(used / options.messages * 1e3, 3),
+                        "CPU ms each, in the processes of the server beside it": round(
+                            others / options.messages * 1e3, 3
+                        ),
                         "p99 ms of a message": round(latencies[len(latencies) * 99 // 100] * 1e3, 1),
                         "p99 ms of a verdict, at most": percentile(after, "gk_judge_seconds", 0.99, before),
                         "verdicts": dict(verdicts),

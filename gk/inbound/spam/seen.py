@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from gk.message import header
 from gk.message.mailboxes import Mailbox, parse_list
-from gk.message.parsed import parse
 from gk.message.part import Part
+from gk.message.scan import scan
 from gk.message.searched import Sliced, decoded, plain
 from gk.message.text import decode_words, file_name, walk
 
@@ -21,7 +21,9 @@ SHOWN = 300  # characters between <a> and </a>
 
 _ANCHOR = re.compile(r"<a\b([^<>]{0,4000})>", re.IGNORECASE)
 _HREF = re.compile(r"""\bhref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
-_BARE = re.compile(r"\bhttps?://[^\s<>\"']{1,2000}|\bwww\.[^\s<>\"']{1,200}", re.IGNORECASE)
+_BARE = re.compile(  # `\b(https?://…|www\.…)`, so written that the pattern leaps from one possible letter to the next
+    r"""[hHwW](?<!\w[hHwW])(?i:(?<=h)ttps?://[^\s<>"']{1,2000}|(?<=w)ww\.[^\s<>"']{1,200})"""
+)
 _HOST = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,10}[^\W\d_][\w-]{1,62}")
 
 
@@ -77,13 +79,13 @@ class Seen:
 
 def see(raw: bytes) -> Seen:
     """Read a message with CRLF line ends. No message makes it raise."""
-    parsed = parse(raw)
-    fields, people = _fields(parsed.header)
+    tree = scan(raw)
+    fields, people = _fields(raw[: min(tree.body, header.SECTION)])
     texts: list[str] = []
     sources: list[str] = []
     files: list[tuple[str, str]] = []
     types: list[str] = []
-    for part in walk(parsed.tree)[: 4 * PARTS]:
+    for part in walk(tree)[: 4 * PARTS]:
         if part.children:
             continue
         kind = f"{part.type.decode('latin-1')}/{part.subtype.decode('latin-1')}".lower()
@@ -100,14 +102,14 @@ def see(raw: bytes) -> Seen:
     text, html = "\n".join(texts)[:TEXT], "\n".join(sources)[:TEXT]
     named = {name: value for name, value, _, _ in reversed(fields)}
     subject = named.get("subject", "")
-    words = _plain(f"{subject} . {text[:READ]}")
+    words = _plain(f"{subject} . {text[:READ]}").split()
     return Seen(
         fields=fields,
         author=people.get("from"),
         reply_to=people.get("reply-to"),
         subject=subject,
-        words=words,
-        vocabulary=frozenset(words.split()),
+        words=f" {' '.join(words)} ",
+        vocabulary=frozenset(words),
         text=text,
         html=html,
         links=tuple(_links(text, html)),
@@ -153,10 +155,14 @@ def _person(value: bytes) -> Person | None:
 
 
 _MARKS = re.compile(r"[^\w'@-]+")
+_ASCII_MARKS = {code: " " for code in range(128) if _MARKS.match(chr(code))}
 
 
 def _plain(text: str) -> str:
-    return f" {_MARKS.sub(' ', text.lower().replace('’', chr(39)))} "
+    """A text in lower case, blanks for its marks."""
+    if text.isascii():
+        return text.lower().translate(_ASCII_MARKS)
+    return _MARKS.sub(" ", text.lower().replace("’", "'"))
 
 
 def _links(text: str, html: str) -> Iterator[Link]:

@@ -17,8 +17,12 @@ LONGEST = 40  # characters of a word
 HOPS = 4  # Received fields that are read, from the top
 OF_A_FIELD = 60  # words
 
-_WORD = re.compile(r"[^\W_]+(?:['.@$!%-][^\W_]+)*|[$!€£]+")
-_TAG = re.compile(r"<([a-z]+)|\b((?:color|bgcolor|src|face|size)=[^\s>]{1,30})")
+_WORD = re.compile(r"[^\W_]++(?:['.@$!%-][^\W_]++)*+|[$!€£]++")
+_ASCII_WORD = re.compile(r"[A-Za-z0-9]++(?:['.@$!%-][A-Za-z0-9]++)*+|[$!]++")  # the same, sooner
+_TAG = re.compile(  # `<[a-z]+|\b(?:color|bgcolor|…)=…`, so written that it leaps from one possible letter to the next
+    r"[<cbsf](?:(?<=<)[a-z]+"
+    r"|(?<![<\w][cbsf])(?:(?<=c)olor|(?<=b)gcolor|(?<=s)rc|(?<=f)ace|(?<=s)ize)=[^\s>]{1,30})"
+)
 
 _READ = {  # fields whose words count, with the letter that tells them from words of the text
     "subject": "s", "from": "f", "to": "t", "reply-to": "r", "return-path": "p", "message-id": "m", "x-mailer": "x",
@@ -47,7 +51,7 @@ def signs(seen: Seen) -> dict[int, str]:
     hosts = dict.fromkeys(link.host for link in seen.links)
     found += [f"u:{host}" for host in hosts]
     found += [f"u:{site(host)}" for host in hosts]
-    found += [f"tag:{tag or value}" for tag, value in dict.fromkeys(_TAG.findall(seen.html.lower()))]
+    found += [f"tag:{tag.removeprefix('<')}" for tag in dict.fromkeys(_TAG.findall(seen.html.lower()))]
     found += _words(seen.text, "", WORDS, pairs=True)
     del found[MOST:]
     octets = "\n".join(found).encode("utf-8", "replace").split(b"\n")  # no sign has a line end in it
@@ -55,9 +59,16 @@ def signs(seen: Seen) -> dict[int, str]:
 
 
 def _words(text: str, prefix: str, most: int, *, pairs: bool) -> list[str]:
-    shown = [word[:LONGEST] for word in _WORD.findall(text[: 12 * most])[:most]]
-    words = [prefix + word.lower() for word in shown]
-    loud = [f"U:{word.lower()}" for word in shown if len(word) > 2 and word.isupper()]
+    text = text[: 12 * most]
+    shown = (_ASCII_WORD if text.isascii() else _WORD).findall(text)[:most]
+    if not shown:
+        return []
+    if max(map(len, shown)) > LONGEST:
+        shown = [word[:LONGEST] for word in shown]
+    words = "\n".join(shown).lower().split("\n")  # all at once: no word has a line end in it
+    if prefix:
+        words = [prefix + word for word in words]
+    loud = [f"U:{word.lower()}" for word in filter(str.isupper, shown) if len(word) > 2]
     if pairs:
-        loud += [f"{one} {other}" for one, other in pairwise(words)]
+        loud += map(" ".join, pairwise(words))
     return words + loud

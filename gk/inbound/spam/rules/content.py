@@ -11,6 +11,7 @@ _UNSEEN = (  # as styles say it, without blanks
 )  # fmt: skip
 _ZERO = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
 _WORDS = re.compile(r"\w+")
+_PICTURE = re.compile(r"<img\b", re.IGNORECASE)
 
 
 @rule("unseen_text", 1.5)
@@ -25,6 +26,8 @@ def unseen_text(seen: Seen, around: Around) -> Found:
 @rule("zero_width", 1.5)
 def zero_width(seen: Seen, around: Around) -> Found:
     """Letters without width inside words, against those who read for words."""
+    if seen.text.isascii():
+        return None
     inside = sum(
         1 for m in _ZERO.finditer(seen.text[:10_000])
         if seen.text[m.start() - 1 : m.start()].isalpha() and seen.text[m.end() : m.end() + 1].isalpha()
@@ -35,9 +38,9 @@ def zero_width(seen: Seen, around: Around) -> Found:
 @rule("picture_only", 1.5)
 def picture_only(seen: Seen, around: Around) -> Found:
     """A linked picture and next to no text."""
-    pictures = len(re.findall(r"<img\b", seen.html, re.IGNORECASE))
-    words = len(_WORDS.findall(seen.text[:2000]))
-    return "a picture instead of text" if pictures and seen.links and words < 25 else None
+    if not seen.links or not _PICTURE.search(seen.html):
+        return None
+    return "a picture instead of text" if len(_WORDS.findall(seen.text[:2000])) < 25 else None
 
 
 @rule("html_form", 1.5)

@@ -113,7 +113,7 @@ def look_alike_domain(seen: Seen, around: Around) -> Found:
 def mixed_scripts(seen: Seen, around: Around) -> Found:
     """Words of the subject or of the name with letters of two scripts: Latin with Cyrillic or Greek."""
     for text in (seen.subject, seen.author.name if seen.author else ""):
-        for word in text.split()[:50]:
+        for word in text.split()[:50] if not text.isascii() else ():
             scripts = {unicodedata.name(c, "").partition(" ")[0] for c in word[:60] if c.isalpha()}
             if "LATIN" in scripts and scripts & {"CYRILLIC", "GREEK"}:
                 return "a word mixes letters of two alphabets"
@@ -140,6 +140,8 @@ def _is_of(host: str, brand: str) -> bool:
 
 
 def _unicode(host: str) -> str:
+    if "xn--" not in host:
+        return host
     labels = []
     for label in host.split("."):
         if label.startswith("xn--"):
@@ -152,7 +154,9 @@ def _unicode(host: str) -> str:
 
 
 def _plain(domain: str) -> str:
-    bare = "".join(c for c in unicodedata.normalize("NFKD", domain) if not unicodedata.combining(c))
+    bare = domain
+    if not domain.isascii():
+        bare = "".join(c for c in unicodedata.normalize("NFKD", domain) if not unicodedata.combining(c))
     return bare.translate(_SAME).replace("rn", "m").replace("vv", "w")
 
 
