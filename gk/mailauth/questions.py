@@ -5,11 +5,11 @@ has *failed*, which makes a temporary error of whatever needed it and never an e
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gk.net.dns import DnsFailed, Lookups, NoSuchName
+from gk.net.dns import DnsFailed, Lookups, NoSuchName, Records
 
 Kind = Literal["A", "AAAA", "MX", "PTR", "TXT"]
 Key = tuple[str, Kind]
@@ -35,7 +35,7 @@ class Answer:
 NOTHING, FAILED, MISSING = Answer(), Answer(failed=True), Answer(missing=True)
 
 
-Remembered = Callable[[str, str], Sequence[Any] | None]
+Remembered = Callable[[str, str], Records | None]
 """Dnspython's records of a name and type, None where they must be asked for. Raises NoSuchName."""
 
 
@@ -80,22 +80,18 @@ class Questions:
         if known is not None:
             return known if isinstance(known, Answer) else None
         name, kind = key
+        if len(self._asked) < MOST and self._remembered is not None:
+            try:
+                records = self._remembered(_escaped(name), kind)
+                answer = None if records is None else _read(records, kind)
+            except NoSuchName:
+                answer = MISSING
+            if answer is not None:
+                self._asked[key] = answer
+                return answer
         if not _possible(name):
             return NOTHING
-        if len(self._asked) >= MOST:
-            return FAILED
-        if self._remembered is None:
-            return None
-        try:
-            records = self._remembered(_escaped(name), kind)
-        except NoSuchName:
-            answer = MISSING
-        else:
-            if records is None:
-                return None
-            answer = Answer(tuple(_plain(record, kind) for record in records[:RECORDS]))
-        self._asked[key] = answer
-        return answer
+        return FAILED if len(self._asked) >= MOST else None
 
     async def _later(self, key: Key) -> Answer:
         known = self._asked.get(key)
@@ -128,6 +124,14 @@ class Questions:
                 return [host.rstrip(".").lower() for host in (await self._lookups.records(name, kind))[:RECORDS]]
             case _:
                 return (await self._lookups.records(name, kind))[:RECORDS]
+
+
+def _read(records: Records, kind: Kind) -> Answer:
+    """Remembered records as an answer, which is made once and remembered with them."""
+    known = records.read
+    if not isinstance(known, Answer):
+        known = records.read = Answer(tuple(_plain(record, kind) for record in records[:RECORDS]))
+    return known
 
 
 def _plain(record: Any, kind: Kind) -> Any:

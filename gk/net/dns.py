@@ -29,10 +29,12 @@ class Records(list[Any]):
     """Records of dnspython's, all of one type; `name` is where they are, behind aliases.
 
     `vouched`: a resolver that is trusted says that it validated them (DNSSEC, the AD bit of RFC 4035 §3.2.3).
+    `read`: what somebody made of them who asks often, forgotten with them.
     """
 
     name = ""
     vouched = False
+    read: object = None
 
 
 @dataclass(frozen=True, slots=True)

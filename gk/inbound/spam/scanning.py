@@ -13,7 +13,7 @@ import struct
 import sys
 from array import array
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from gk.inbound.spam.rule import Around, Hit
 from gk.inbound.spam.scan import Scan, scan
@@ -183,6 +183,25 @@ def read_known(content: bytes) -> tuple[Around, Mapping[str, float]]:
     return around, known["weights"]
 
 
+class _Told(Mapping[int, str]):
+    """Signs as they came: what they stand for is taken apart when somebody asks, which few messages make anybody do."""
+
+    def __init__(self, numbers: "array[int]", words: str) -> None:
+        self._numbers, self._words = numbers, words
+        self._told: dict[int, str] | None = None
+
+    def __getitem__(self, sign: int) -> str:
+        if self._told is None:
+            self._told = dict(zip(self._numbers, self._words.split("\n"), strict=True))
+        return self._told[sign]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+
 def answer(found: Scan) -> bytes:
     """A scan as an answer."""
     hits = [[hit.rule, hit.points, hit.text, hit.where] for hit in found.hits]
@@ -196,9 +215,11 @@ def read_answer(text: bytes, signs: bytes, words: bytes) -> Scan:
     hits, author = json.loads(text)
     numbers = array("I")
     numbers.frombytes(signs)
-    told = words.decode().split("\n") if numbers else []
+    told = words.decode()
+    if len(numbers) != (told.count("\n") + 1 if numbers else 0):
+        raise ValueError("signs without words")
     return Scan(
         tuple(Hit(rule, points, said, tuple(where) if where else None) for rule, points, said, where in hits),
-        dict(zip(numbers, told, strict=True)),
+        _Told(numbers, told),
         author,
     )
