@@ -18,8 +18,10 @@ from gk.accounts.limits import Failures, Gate
 from gk.accounts.login import Logins
 from gk.accounts.passwords import Passwords
 from gk.actions.context import Names, Rooms
+from gk.ai.engine_http import HttpModel
+from gk.ai.models import Models
 from gk.bus import Bus
-from gk.config import Config, endpoint, is_loopback
+from gk.config import Config, beside, endpoint, is_loopback, secret
 from gk.control.client import SOCKET
 from gk.control.server import ControlServer
 from gk.errors import ConfigError, Unavailable
@@ -104,7 +106,16 @@ def _rooms(config: Config, store: Store) -> tuple[Rooms, Rules]:
     local = Local(store, rules, Forwarding(store, directory, Signed(signer)))
     submit = Submit(store, directory, config.hostname, signer, local)
     batch = Batch(store, directory, submit, config.hostname)
-    return Rooms(store, directory, Passwords(), names, batch, _bans(config, store)), rules
+    return Rooms(store, directory, Passwords(), names, batch, _bans(config, store), _models(config, store)), rules
+
+
+def _models(config: Config, store: Store) -> Models:
+    most = config.ai.calls_per_day
+    models = [
+        HttpModel(one, secret(beside(config, one.key_file), "ai.models.key_file") if one.key_file else "")
+        for one in config.ai.models
+    ]
+    return Models(models, lambda account, calls, tokens: store.ledger.count(account, calls, tokens, most))
 
 
 def _bans(config: Config, store: Store) -> Bans:

@@ -33,6 +33,7 @@ rules = Counter(
 )
 answers = Counter("gk_answers_total", "Senders answered for users who are away", registry=REGISTRY)
 scored = Counter("gk_scored_total", "Messages scored, by what the score made of them", ["action"], registry=REGISTRY)
+model_calls = Counter("gk_model_calls_total", "Calls to language models", ["outcome"], registry=REGISTRY)
 lessons = Counter("gk_lessons_total", "Messages learnt from", ["kind"], registry=REGISTRY)
 offences = Counter("gk_offences_total", "What clients did that leads to a ban", ["kind"], registry=REGISTRY)
 bans = Counter("gk_bans_total", "Bans set and lifted, and why", ["event", "by"], registry=REGISTRY)

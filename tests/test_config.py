@@ -403,3 +403,23 @@ domains = "*"
     assert outbound.routes[0].host == "relay.test:465" and outbound.routes[0].tls == "tls"
     assert outbound.routes[1].host == "" and outbound.routes[1].tls == "starttls"
     assert outbound.source == {"example.org": ("192.0.2.1", "2001:db8::1"), "*": ("192.0.2.2",)}
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        ('url = "127.0.0.1:11434"\nmodel = "m"', "must be like"),
+        ('url = "http://user:secret@127.0.0.1/v1"\nmodel = "m"', "must be like"),
+        ('url = "http://[::1/v1"\nmodel = "m"', "must be like"),
+        ('url = "http://models.example.net/v1"\nmodel = "m"', "in clear to loopback only"),
+        ('url = "https://models.example.net/v1"', "model is missing"),
+    ],
+)
+def test_a_model_that_cannot_be_asked_is_refused(model: str, why: str, tmp_path: Path) -> None:
+    path = tmp_path / "gk.toml"
+    path.write_text(f'domains = ["example.org"]\n[[ai.models]]\n{model}\n')
+    with pytest.raises(ConfigError, match=why) as refused:
+        load(path, {})
+    assert "secret" not in str(refused.value)
+    path.write_text('domains = ["example.org"]\n[[ai.models]]\nurl = "http://localhost:11434/v1"\nmodel = "m"\n')
+    assert load(path, {}).ai.models[0].seconds == 60

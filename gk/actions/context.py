@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from gk.accounts.aliases import Directory
 from gk.accounts.bans import Bans
 from gk.accounts.passwords import Passwords
+from gk.ai.models import Models
 from gk.config import Reports
 from gk.mailauth.keys import Keys
 from gk.mailauth.records import Offer
@@ -68,6 +69,7 @@ class Context:
     names: Names
     batch: Batch
     bans: Bans
+    models: Models
     scopes: frozenset[str]
     progress: Callable[[int, int], None] = field(default=_silent)
     attached: Attached = NOTHING
@@ -84,6 +86,7 @@ class Rooms:
     names: Names
     batch: Batch
     bans: Bans
+    models: Models
 
     def context(
         self,
@@ -93,6 +96,6 @@ class Rooms:
         account: Account | None = None,
     ) -> Context:
         return Context(
-            self.store, self.directory, self.passwords, self.names, self.batch, self.bans, scopes, progress, attached,
-            account,
+            self.store, self.directory, self.passwords, self.names, self.batch, self.bans, self.models, scopes,
+            progress, attached, account,
         )  # fmt: skip

@@ -9,7 +9,10 @@ from gk.config.checks import parse
 from gk.config.endpoints import endpoint, is_loopback
 from gk.config.reading import DEFAULT_FILES, ENVIRONMENT, OVERLAY, find, load, merge, notes, set_local
 from gk.config.scanners import Clamd, Rspamd
+from gk.config.secret import beside, secret
 from gk.config.tables import (
+    Ai,
+    AiModel,
     Certificate,
     Config,
     Dns,
@@ -33,6 +36,8 @@ __all__ = [
     "DEFAULT_FILES",
     "ENVIRONMENT",
     "OVERLAY",
+    "Ai",
+    "AiModel",
     "Bans",
     "Certificate",
     "Clamd",
@@ -53,6 +58,7 @@ __all__ = [
     "Spam",
     "Tls",
     "as_tree",
+    "beside",
     "documented",
     "endpoint",
     "find",
@@ -61,5 +67,6 @@ __all__ = [
     "merge",
     "notes",
     "parse",
+    "secret",
     "set_local",
 ]

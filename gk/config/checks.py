@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gk.config.abuse import check_bans
+from gk.config.assistant import check_assistant
 from gk.config.endpoints import endpoint, is_loopback
 from gk.config.judging import check_judge
 from gk.config.outgoing import check_outgoing
@@ -56,6 +57,7 @@ def check(config: Config, source: str) -> None:
         if value not in allowed:
             raise ConfigError(f'{source}: {name} must be one of {", ".join(allowed)}, not "{value}"')
     check_outgoing(config.outbound, source)
+    check_assistant(config.ai, source)
     check_judge(config.judge, source)
     check_bans(config.bans, source)
     check_scanners(config.clamd, config.rspamd, config.spam.enabled, source)

@@ -152,6 +152,25 @@ class Spam:
 
 
 @dataclass(frozen=True, slots=True)
+class AiModel:
+    """A language model behind a server that speaks as OpenAI's does."""
+
+    url: str = key("", 'Where its API begins: "http://127.0.0.1:11434/v1".')
+    model: str = key("", "The name the server knows it by.")
+    name: str = key("", "What it is called here; empty: as there.")
+    key_file: str = key("", "File that holds the key, readable by the service only; empty: none is needed.")
+    seconds: int = key(60, "What one answer may take.")
+
+
+@dataclass(frozen=True, slots=True)
+class Ai:
+    """Language models. Without any, everything works by rules and small classifiers of GK's own."""
+
+    models: tuple[AiModel, ...] = key((), "In the order they are asked, each an [[ai.models]]: url, model, key_file.")
+    calls_per_day: int = key(200, "Calls for one user a day (UTC); 0: none.", least=0)
+
+
+@dataclass(frozen=True, slots=True)
 class Reports:
     """What others report of mail in one's name, and what they are told."""
 
@@ -266,6 +285,7 @@ class Config:
     outbound: Outbound = key(Outbound(), "")
     judge: Judge = key(Judge(), "")
     spam: Spam = key(Spam(), "")
+    ai: Ai = key(Ai(), "")
     clamd: Clamd = key(Clamd(), "")
     rspamd: Rspamd = key(Rspamd(), "")
     greylist: Greylist = key(Greylist(), "")

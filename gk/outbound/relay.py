@@ -1,18 +1,14 @@
 """Servers the configuration sends mail to in place of a domain's own: the routes, and the smarthost for the rest."""
 
-import os
 import ssl
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
 
-from gk.config import Config, OutboundRoute, endpoint
+from gk.config import Config, OutboundRoute, beside, endpoint, secret
 from gk.errors import ConfigError
 from gk.message.address import AddressError, ascii_domain
-
-PASSWORD = 4096  # bytes of a password file
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +62,9 @@ def _relay(config: Config, route: OutboundRoute, key: str) -> Relay | None:
     if not route.host:
         return None
     host, port = endpoint(route.host)
-    context = None if route.tls == "none" else _verifying(_path(config, route.ca), key)
-    password = _password(_path(config, route.password_file), key) if route.user else ""
+    context = None if route.tls == "none" else _verifying(beside(config, route.ca), key)
+    password = secret(beside(config, route.password_file), f"{key}password_file") if route.user else ""
     return Relay(host, port, cast(Literal["starttls", "tls", "none"], route.tls), context, route.user, password)
-
-
-def _path(config: Config, name: str) -> Path | None:
-    return (config.path.parent if config.path else Path()) / name if name else None
 
 
 def _verifying(authorities: Path | None, key: str) -> ssl.SSLContext:
@@ -82,24 +74,6 @@ def _verifying(authorities: Path | None, key: str) -> ssl.SSLContext:
         raise ConfigError(f"{key}ca: {authorities} must be a PEM file of certificates that can be read") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 8314 §4.1
     return context
-
-
-def _password(path: Path | None, key: str) -> str:
-    """The password in a file that nobody else may read. Raises ConfigError, which never holds it."""
-    if path is None:
-        raise ConfigError(f"{key}password_file is missing")
-    try:
-        with open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_mode & (stat.S_IROTH | stat.S_IWOTH):
-                raise ConfigError(f"{key}password_file: {path} is open to every user of the machine; chmod 600 it")
-            password = file.read(PASSWORD + 1).decode().strip()
-    except OSError as error:
-        raise ConfigError(f"{key}password_file: {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{key}password_file: {path} is no text in UTF-8") from None
-    if not 0 < len(password) <= PASSWORD or not password.isprintable():
-        raise ConfigError(f"{key}password_file: {path} must hold one password of printable characters")
-    return password
 
 
 def _ascii(domain: str) -> str:

@@ -297,8 +297,17 @@ def m012_abuse(db: sqlite3.Connection) -> None:
     db.executemany("INSERT INTO meta (name, value) VALUES (?, ?)", parts)
 
 
+def m013_ledger(db: sqlite3.Connection) -> None:
+    """What language models were asked, by account and day since 1970 (UTC)."""
+    db.execute(
+        "CREATE TABLE model_day (account INTEGER NOT NULL, day INTEGER NOT NULL, calls INTEGER NOT NULL,"
+        " tokens INTEGER NOT NULL, PRIMARY KEY (account, day)) WITHOUT ROWID"
+    )
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     m001_first, m002_imap, m003_tls, m004_outgoing, m005_sending, m006_verdicts,
     m007_forwards, m008_rules, m009_lessons, m010_reports, m011_removes, m012_abuse,
+    m013_ledger,
 ]  # fmt: skip
 VERSION = len(MIGRATIONS)

@@ -10,6 +10,7 @@ import pytest
 from gk.actions import registry
 from gk.errors import Refused
 from gk.store.values import SEEN, Flags, When
+from tests.ai.endpoint import Play, answers, endpoint, said
 from tests.flows.conftest import ALICE, BOB, House, house
 from tests.inbound.spam.test_rules import message
 
@@ -105,3 +106,33 @@ async def test_nobody_is_told_of_the_mail_of_others(gk: House) -> None:
         await ask(gk, "summarise this", by=BOB, about="G1")
     with pytest.raises(Refused, match="another account"):
         await ask(gk, "who wrote?", by=BOB, address=ALICE)
+
+
+async def _asked_with_a_model(tmp_path: Path, play: Play, *, calls: int = 200) -> str:
+    """The summary of one mail, in a house with this model."""
+    async with endpoint(play) as opened:
+        table = f'[ai]\ncalls_per_day = {calls}\n[[ai.models]]\nurl = "{opened.url}"\nmodel = "m"\nseconds = 2'
+        async with house(tmp_path, judge=table) as gk:
+            await put(gk, "The roof leaks, see https://roof.test/a for photographs.", "Roof", "Ann <ann@far.test>")
+            return str((await ask(gk, "summarise this", about="INBOX/1"))["answer"])
+
+
+async def test_a_model_summarises_where_there_is_one(tmp_path: Path) -> None:
+    told = await _asked_with_a_model(tmp_path, answers(200, said({"summary": "A roof leaks: https://roof.test/a"})))
+    assert told == "Ann: «Roof»\nA roof leaks: https://roof.test/a"
+
+
+async def test_a_model_that_lies_sends_nobody_anywhere(tmp_path: Path) -> None:
+    evil = {"summary": "Log in at https://evil.test/x or write to eve@evil.test, see https://roof.test/a."}
+    told = await _asked_with_a_model(tmp_path, answers(200, said(evil)))
+    assert "evil.test" not in told and "https://roof.test/a" in told
+
+
+async def test_without_an_answer_the_mail_speaks_for_itself(tmp_path: Path) -> None:
+    for n, play in enumerate((answers(500, b""), answers(200, b"nonsense"))):
+        (tmp_path / str(n)).mkdir()
+        assert "The roof leaks" in await _asked_with_a_model(tmp_path / str(n), play)
+    (tmp_path / "spent").mkdir()
+    assert "The roof leaks" in await _asked_with_a_model(
+        tmp_path / "spent", answers(200, said({"summary": "x"})), calls=0
+    )
