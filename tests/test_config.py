@@ -1,5 +1,6 @@
 """gk.toml: what is read, what is refused, and in which words."""
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gk import config as configuration
-from gk.config import Config, Limits, as_tree, documented, endpoint, load, notes, parse, set_local
+from gk.config import Bans, Config, Limits, as_tree, documented, endpoint, load, notes, parse, set_local
 from gk.errors import ConfigError
 
 TOP = Path(__file__).resolve().parent.parent
@@ -82,6 +83,16 @@ def test_three_keys_are_enough_and_the_data_lies_beside_the_file(tmp_path: Path)
     assert config.data == tmp_path / "data"
     assert config.domains == ("example.org",)
     assert config.path == tmp_path / "gk.toml"
+
+
+def test_the_table_of_limits_names_every_limit_and_no_other() -> None:
+    text = (TOP / "docs/limits.md").read_text()
+    named = set(re.findall(r"`(?:limits\.|bans\.)?([a-z_]+)`", text))
+    for table in (Limits, Bans):
+        known = {field.name for field in dataclasses.fields(table)}
+        assert known - named == ({"enabled"} if table is Bans else set())
+    keys = {name for name, default, _ in documented() if default is not None}
+    assert set(re.findall(r"`((?:limits|bans)\.[a-z_]+)`", text)) <= keys
 
 
 @pytest.mark.parametrize(
