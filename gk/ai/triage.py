@@ -101,7 +101,7 @@ def triage(view: View, weights: Model | None = None) -> Triage:
     found, days = entities.found(text, folded)
     seen = features(view, mine, text, folded, found, days)
     scores = weights.scores(seen.words, seen.marks, seen.scale)
-    what = category(scores)
+    what = category(scores, seen.marks)
     machine = notification(scores, seen.marks)
     automatic = machine.label == "notification"
     scores = weights.second(scores, purpose(what.label, automatic), SECOND)

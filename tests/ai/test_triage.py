@@ -126,3 +126,17 @@ def test_the_labelled_corpus_is_judged_far_better_than_by_chance() -> None:
     assert shares["category"] > 0.6
     assert shares["urgency"] > 0.6
     assert min(shares["language"], shares["notification"], shares["needs_response"]) > 0.8
+
+
+LOUD = {
+    "Server down": "URGENT: the production server is down, all customers are affected, please call back immediately!",
+    "Serveur en panne": "URGENT : la production est en panne, tous les clients sont bloqués, rappelez vite !",
+}
+
+
+@pytest.mark.parametrize("subject", LOUD)
+def test_a_loud_mail_of_a_person_that_leads_nowhere_is_no_mass_mail(subject: str) -> None:
+    raw = f"From: Zoe <zoe@far.test>\r\nTo: ann@here.test\r\nSubject: {subject}\r\n\r\n{LOUD[subject]}\r\n"
+    found = triage(view(raw.encode()))
+    assert found.category not in ("spam", "newsletter")
+    assert found.urgency in ("high", "critical")
