@@ -25,6 +25,11 @@ class Lists:
         """`points` by the name of a list: positive for those who send junk, negative for those one trusts."""
         self._resolver, self._points = resolver, points
 
+    @property
+    def asked(self) -> bool:
+        """Whether there is any."""
+        return bool(self._points)
+
     async def ask(self, address: str) -> list[Hit]:
         """The lists this client is on; a list that does not answer says nothing."""
         if not self._points or not (name := reversed_name(address)):

@@ -55,6 +55,11 @@ class Outside:
     def __init__(self, programs: Sequence[Program] = (), clock: Callable[[], float] = time.monotonic) -> None:
         self._each = [_Asked(program, clock) for program in programs]
 
+    @property
+    def asked(self) -> bool:
+        """Whether there is any."""
+        return bool(self._each)
+
     async def ask(self, incoming: Incoming, message: Message) -> Opinion:
         """All opinions as one; never raises but when cancelled."""
         if not self._each:

@@ -100,7 +100,7 @@ class Scanner:
         try:
             async with asyncio.timeout(PATIENCE):
                 await child.process.stdin.drain()
-                return await asyncio.shield(answer)
+                return await answer
         except (OSError, TimeoutError, _Lost) as error:
             log.warning("event=scanner_lost error=%s", type(error).__name__)
             await self._end(child)
@@ -108,8 +108,7 @@ class Scanner:
 
     def _say(self, child: _Process, kind: bytes, content: bytes) -> None:
         assert child.process.stdin is not None
-        child.process.stdin.write(ASKED.pack(kind, len(content)))
-        child.process.stdin.write(content)
+        child.process.stdin.write(ASKED.pack(kind, len(content)) + content)  # at once: each write wakes the process
 
     async def _begin(self) -> _Process | None:
         async with self._starting:
@@ -132,10 +131,11 @@ class Scanner:
         read = child.process.stdout.readexactly
         try:
             while True:
-                lengths = ANSWERED.unpack(await read(ANSWERED.size))
-                if sum(lengths) > LARGEST:
+                text, signs, words = ANSWERED.unpack(await read(ANSWERED.size))
+                if text + signs + words > LARGEST:
                     raise _Lost
-                found = read_answer(*[await read(length) for length in lengths])
+                plain = await read(text + signs + words)
+                found = read_answer(plain[:text], plain[text : text + signs], plain[text + signs :])
                 answer = child.pending.popleft()
                 if not answer.done():
                     answer.set_result(found)

@@ -16,8 +16,8 @@ from gk.inbound.incoming import Incoming, Message
 from gk.inbound.spam import bayes
 from gk.inbound.spam.bayes import Base, Own
 from gk.inbound.spam.lists import Lists
-from gk.inbound.spam.outside import Outside
-from gk.inbound.spam.rule import Around
+from gk.inbound.spam.outside import Opinion, Outside
+from gk.inbound.spam.rule import Around, Hit
 from gk.inbound.spam.scan import READ, Scan
 from gk.inbound.spam.scanning import Scanner
 from gk.inbound.verdict import UNJUDGED, Action, Finding, Verdict
@@ -78,10 +78,20 @@ class Scored:
         """What is to happen to a message; never raises but when cancelled."""
         if not self._rules.enabled or not self._judge.judges(incoming.client.address):
             return await self._judge.judge(incoming, message)
-        verdict, found, listed, outside = await asyncio.gather(
-            self._judge.judge(incoming, message), self._scan(incoming.id, message),
-            self._lists.ask(incoming.client.address), self._outside.ask(incoming, message),
-        )  # fmt: skip
+        listed: list[Hit] = []
+        outside = Opinion()
+        scanning = asyncio.ensure_future(self._scan(incoming.id, message))
+        try:
+            if self._lists.asked or self._outside.asked:
+                verdict, listed, outside = await asyncio.gather(
+                    self._judge.judge(incoming, message),
+                    self._lists.ask(incoming.client.address), self._outside.ask(incoming, message),
+                )  # fmt: skip
+            else:  # further tasks would only cost
+                verdict = await self._judge.judge(incoming, message)
+            found = await scanning
+        finally:
+            scanning.cancel()
         if verdict.action in ("refuse", "defer"):
             return verdict
         if outside.action:
