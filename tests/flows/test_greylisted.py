@@ -16,5 +16,6 @@ async def test_a_stranger_is_deferred_and_a_correspondent_is_not(tmp_path: Path)
         assert await gk.inbox() == []
         await gk.act("mail_send", account=ALICE, to=["ann@a.test"], text="Where are the minutes?")
         assert (await deliver(gk, letter))[0] == 250
-        assert len(await gk.inbox()) == 1
+        letters = [one for one in await gk.inbox() if one.startswith(b"Return-Path: <ann@a.test>")]
+        assert len(letters) == 1  # beside the report that nobody takes mail for a.test, once it is there
         assert (await deliver(gk, letter, BOB))[0] == 451
