@@ -52,6 +52,7 @@ class Scanner:
         self._starting = asyncio.Lock()
         self._in_threads = 0
         self._used = asyncio.Event()
+        self._last = 0.0  # when, by the loop's clock
 
     @property
     def pid(self) -> int | None:
@@ -60,14 +61,13 @@ class Scanner:
 
     async def run(self, ready: asyncio.Event) -> None:
         ready.set()
+        now = asyncio.get_running_loop().time
         try:
             while True:
                 await self._used.wait()
                 self._used.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(QUIET):
-                        await self._used.wait()
-                        continue
+                while (left := self._last + QUIET - now()) > 0:  # noqa: ASYNC110 - no event: each message would wake it
+                    await asyncio.sleep(left)
                 await self._end(self._child)
         finally:
             await self._end(self._child)
@@ -90,21 +90,24 @@ class Scanner:
         if child is None or len(child.pending) >= WAITING:
             return None
         assert child.process.stdin is not None
-        answer: asyncio.Future[Scan] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Scan] = loop.create_future()
         child.pending.append(answer)
+        self._last = loop.time()
         self._used.set()
         if child.known is None or child.known[0] is not around or child.known[1] is not weights:
             child.known = around, weights
             self._say(child, KNOW, _plain(around, weights))
         self._say(child, LOOK, raw)
+        timer = loop.call_later(PATIENCE, _fail, answer, TimeoutError())
         try:
-            async with asyncio.timeout(PATIENCE):
-                await child.process.stdin.drain()
-                return await answer
-        except (OSError, TimeoutError, _Lost) as error:
+            return await answer
+        except (TimeoutError, _Lost) as error:
             log.warning("event=scanner_lost error=%s", type(error).__name__)
             await self._end(child)
             return None
+        finally:
+            timer.cancel()
 
     def _say(self, child: _Process, kind: bytes, content: bytes) -> None:
         assert child.process.stdin is not None
@@ -145,9 +148,7 @@ class Scanner:
             if self._child is child:
                 self._child = None
             for answer in child.pending:
-                if not answer.done():
-                    answer.set_exception(_Lost())
-                    answer.exception()  # whoever waits hears it; if nobody does, nobody is to
+                _fail(answer, _Lost())
             child.pending.clear()
 
     async def _end(self, child: _Process | None) -> None:
@@ -166,6 +167,12 @@ class Scanner:
 
 class _Lost(Exception):
     """The process ended, or does not answer as it should."""
+
+
+def _fail(answer: asyncio.Future[Scan], error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)
+        answer.exception()  # whoever waits hears it; if nobody does, nobody is to
 
 
 def _plain(around: Around, weights: Mapping[str, float]) -> bytes:

@@ -11,6 +11,7 @@ import zlib
 GRAM = 3  # characters; a shorter needle has no trigram
 MOST = 12  # trigrams asked for of one needle: more cost more than the candidates they spare
 WORDS, WORD = 16, 64  # words of one question, characters of a word
+SMALL = 8 << 10  # octets of a text that is packed with the window of its size
 
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
 _WORD = re.compile(r"[^\W_]+")
@@ -45,7 +46,15 @@ def words(text: str) -> list[str]:
 
 def pack(text: str) -> bytes:
     """A text as it is stored: lone surrogates, which UTF-7 may hide in mail, included."""
-    return zlib.compress(text.encode("utf-8", "surrogatepass"), 1) if text else b""
+    if not text:
+        return b""
+    octets = text.encode("utf-8", "surrogatepass")
+    if len(octets) > SMALL:
+        return zlib.compress(octets, 1)
+    packer = zlib.compressobj(
+        1, zlib.DEFLATED, 13, 6
+    )  # the window and tables of 8 KiB: set up in an eighth of the time
+    return packer.compress(octets) + packer.flush()
 
 
 def unpack(data: bytes) -> str:
