@@ -20,6 +20,7 @@ from gk.accounts.passwords import Passwords
 from gk.actions.context import Names, Rooms
 from gk.ai.engine_http import HttpModel
 from gk.ai.models import Models
+from gk.ai.triaging import Triaging
 from gk.bus import Bus
 from gk.config import Config, beside, endpoint, is_loopback, secret
 from gk.control.client import SOCKET
@@ -167,6 +168,7 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
             learner,
             scanner,
             *((tally, reporting) if reporting else ()),
+            *((Triaging(store, marking=config.triage.keywords),) if config.triage.enabled else ()),
             policies,
             runner,
             Indexer(store, config.log.format),

@@ -22,6 +22,15 @@ class FlagsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageTriaged:
+    """It is known what a delivered message is about, and its keywords are set."""
+
+    account: int
+    mailbox: int
+    uid: int
+
+
+@dataclass(frozen=True, slots=True)
 class MessagesExpunged:
     """Messages left a mailbox for good."""
 
@@ -69,6 +78,7 @@ class ConfigReloaded:
 Event = (
     MessageDelivered
     | FlagsChanged
+    | MessageTriaged
     | MessagesExpunged
     | MailboxChanged
     | MessageQueued

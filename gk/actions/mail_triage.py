@@ -1,18 +1,17 @@
 """mail_triage: what a message is about, how urgent it is, and whether somebody waits for an answer."""
 
 import asyncio
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from gk.actions.context import Context
 from gk.actions.mail_named import message_named
 from gk.actions.registry import action
-from gk.ai.triage import Triage, triage
-from gk.ai.view import view
+from gk.ai.triage import Triage
+from gk.ai.triaging import judged
 from gk.errors import Refused
-from gk.store.content import Content
 
-READ = 1 << 20  # octets of a message that are looked at; its text stands at the beginning
+_FIELDS = {field.name for field in fields(Triage)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +40,29 @@ class Output:
     evidence: list[dict[str, Any]]
     reason: str
     version: int
+    stored: bool
 
 
 @action("mail_triage", scope="read")
 async def mail_triage(context: Context, input: Input) -> Output:
     """Say what a message is about, how urgent it is and whether an answer is awaited, with the words that tell.
 
-    `id` and `address` are as in mail_why. Judged when asked, by the weights of this version. `start` and `end` of
-    evidence and entities are octets in the UTF-8 form of the subject or of the decoded text, as `where` says.
+    `id` and `address` are as in mail_why. `stored`: it was judged when it was delivered, by the weights `version`; else
+    it is judged now, by those there are. `start` and `end` of evidence and entities are octets in the UTF-8 form of the
+    subject or of the decoded text, as `where` says.
     """
     message, _ = message_named(context, input.address, input.id)
+    kept = context.store.triages.of(message)
+    if kept is not None and kept.keys() == _FIELDS:
+        return Output(f"G{message}", **kept, stored=True)
     content = await context.store.mailboxes.content_of(message)
     if content is None:
         raise Refused(f"the message {input.id!r} is gone")
     try:
-        found = await asyncio.to_thread(_judged, content)
+        found = await asyncio.to_thread(judged, content)
     finally:
         content.close()
     plain = asdict(found)
     for name in ("bant", "keywords", "entities", "evidence"):
         plain[name] = list(plain[name])
-    return Output(f"G{message}", **plain)
-
-
-def _judged(content: Content) -> Triage:
-    return triage(view(content.read(0, READ)))
+    return Output(f"G{message}", **plain, stored=False)

@@ -6,7 +6,6 @@ from typing import Any
 from gk.actions.context import Context
 from gk.actions.mail_named import message_named
 from gk.actions.registry import action
-from gk.errors import Refused
 
 BYTES = 300  # octets of the message shown for one finding
 
@@ -43,12 +42,13 @@ async def mail_why(context: Context, input: Input) -> Output:
     """Show why a message is where it is: each rule with its score, what the DNS said, and the bytes it is about.
 
     `id` is an EMAILID such as G12, or a mailbox and a uid such as INBOX/7; an administrator names the account in
-    `address`, which an EMAILID can do without. `where` is [offset, length] in the message.
+    `address`, which an EMAILID can do without. `where` is [offset, length] in the message. `action` is unjudged where
+    nothing was decided: a user sent it or put it here, or it came unjudged.
     """
     message, places = message_named(context, input.address, input.id)
     kept = context.store.verdicts.of(message)
     if kept is None:
-        raise Refused("nothing was decided about this message: it was sent or put here by a user, or came unjudged")
+        kept = {"action": "unjudged", "score": 0.0, "results": {}, "findings": []}
     named = []
     for owner, mailbox, uid in places:
         found = context.store.mailboxes.by_id(owner, mailbox)

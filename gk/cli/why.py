@@ -26,6 +26,8 @@ def command(context: click.Context, id: str, address: str, json_: bool) -> None:
 def _lines(found: dict[str, Any]) -> list[str]:
     places = ", ".join(f"{place['mailbox']}/{place['uid']}" for place in found["places"])
     results = ", ".join(f"{method}={'/'.join(words)}" for method, words in found["results"].items())
+    if found["action"] == "unjudged":
+        return [f"{found['id']} ({places}): unjudged: a user sent it or put it here, or it came unjudged"]
     lines = [f"{found['id']} ({places}): {found['action']}, score {found['score']:g}", f"  {results}"]
     for one in found["findings"]:
         score = f" {one['score']:+g}" if one["score"] else ""
@@ -50,6 +52,8 @@ def _triage(found: dict[str, Any]) -> list[str]:
         found["sentiment"], writer, waits, found["language"],
     ]  # fmt: skip
     lines = [", ".join(filter(None, said))]
+    judged = "when it was delivered" if found["stored"] else "now"
+    lines.append(f"  judged {judged}, by weights {found['version']}")
     if found["reason"]:
         lines.append(f"  {found['reason']}")
     for signal in dict.fromkeys(reason["signal"] for reason in found["evidence"]):

@@ -31,6 +31,7 @@ from gk.config.tables import (
     as_tree,
     documented,
 )
+from gk.config.triage import Triage
 
 __all__ = [
     "DEFAULT_FILES",
@@ -57,6 +58,7 @@ __all__ = [
     "Smtp",
     "Spam",
     "Tls",
+    "Triage",
     "as_tree",
     "beside",
     "documented",

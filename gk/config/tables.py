@@ -9,6 +9,7 @@ from typing import Any
 from gk.config.abuse import Bans, Greylist
 from gk.config.key import key
 from gk.config.scanners import Clamd, Rspamd
+from gk.config.triage import Triage
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +290,7 @@ class Config:
     clamd: Clamd = key(Clamd(), "")
     rspamd: Rspamd = key(Rspamd(), "")
     greylist: Greylist = key(Greylist(), "")
+    triage: Triage = key(Triage(), "")
     reports: Reports = key(Reports(), "")
     security: Security = key(Security(), "")
     rules: Rules = key(Rules(), "")

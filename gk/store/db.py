@@ -39,6 +39,7 @@ from gk.store.snapshots import Snapshots
 from gk.store.space import Space
 from gk.store.spool import SpoolFile
 from gk.store.tls import TlsRecords
+from gk.store.triages import Triages
 from gk.store.values import (
     Added,
     Annotated,
@@ -52,6 +53,8 @@ from gk.store.values import (
     Renamed,
     Subscribed,
     Taught,
+    ToTriage,
+    Triaged,
 )
 from gk.store.verdicts import Verdicts
 from gk.store.writer import Commits, Work
@@ -67,6 +70,7 @@ class Store:
 
     def __init__(self, config: Config, bus: Bus, space: Space) -> None:
         self.data, self.limits = config.data, config.limits
+        self.delivering = delivery.Bounds(self.limits.keywords, self.limits.mailboxes, config.triage.enabled)
         self.bus = bus
         self.space = space
         self.reader = connect_reader(config.data)
@@ -85,6 +89,7 @@ class Store:
         self.verdicts = Verdicts(self)
         self.lessons = Lessons(self)
         self.ledger = Ledger(self)
+        self.triages = Triages(self)
         self.bans = BanRows(self)
         self.rejects = Rejects(self)
         self.greylist = Greylist(self)
@@ -163,10 +168,10 @@ class Store:
         Raises DiskFull, ReadOnly, Overloaded: then nothing was stored.
         """
         await self.space.room()
-        now, limits = int(time.time()), self.limits
+        now = int(time.time())
         placed = await self.keep(
             arrival,
-            lambda db, facts: delivery.deliver(db, facts, arrival, recipients, now, limits.keywords, limits.mailboxes),
+            lambda db, facts: delivery.deliver(db, facts, arrival, recipients, now, self.delivering),
         )
         metrics.delivered.labels(door).inc(len(placed))
         return placed
@@ -220,6 +225,10 @@ class Store:
                     self.bus.publish(events.MailboxChanged(account, mailbox))
                 case Taught():
                     self.lessons.taught()
+                case ToTriage():
+                    self.triages.delivered()
+                case Triaged(account=account, mailbox=mailbox, uid=uid):
+                    self.bus.publish(events.MessageTriaged(account, mailbox, uid))
                 case Queued(queue_id=queue_id):
                     self.bus.publish(events.MessageQueued(queue_id))
                 case Filing(messages=messages, size=size, copied=copied):

@@ -2,11 +2,21 @@
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from gk.errors import LimitReached, Refused
-from gk.store import entries, keywords, names
+from gk.store import entries, keywords, names, triages
 from gk.store.entries import New
-from gk.store.values import SPECIAL, Arrival, Fact, Recipient
+from gk.store.values import SPECIAL, Arrival, Fact, Recipient, ToTriage
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Keywords of a mailbox and mailboxes of an account, at most; whether what is delivered is judged afterwards."""
+
+    keywords: int
+    mailboxes: int
+    triage: bool
 
 
 def deliver(
@@ -15,30 +25,32 @@ def deliver(
     arrival: Arrival,
     recipients: Sequence[Recipient],
     now: int,
-    limit: int,
-    mailboxes: int,
+    bounds: Bounds,
 ) -> list[tuple[int, int]]:
     """Store the message once and enter it for every recipient; (mailbox, uid) of each.
 
-    `limit` bounds the keywords of a mailbox, `mailboxes` those of an account. A mailbox that went away meanwhile is
-    replaced by the account's INBOX.
+    A mailbox that went away meanwhile is replaced by the account's INBOX.
     """
     message = entries.add_message(db, arrival)
-    placed = []
+    placed, noted = [], False
     for to in recipients:
         mailbox = to.mailbox
         if to.use:
-            mailbox = _used(db, facts, to.account, to.use, mailboxes) or mailbox
+            mailbox = _used(db, facts, to.account, to.use, bounds.mailboxes) or mailbox
         if not db.execute("SELECT 1 FROM mailbox WHERE id = ? AND account = ?", (mailbox, to.account)).fetchone():
             mailbox = entries.inbox(db, to.account)
         thread = entries.thread_of(db, to.account, message, arrival)
         try:
-            flags = keywords.flags_value(db, mailbox, to.flags, limit)
+            flags = keywords.flags_value(db, mailbox, to.flags, bounds.keywords)
         except LimitReached:
             flags = to.flags.system  # a mailbox full of keywords still takes mail
         named = to.address if len(recipients) > 1 else None
         new = New(mailbox, message, flags, now, thread, arrival.size, named)
         placed.append((mailbox, entries.add_entries(db, facts, [new])[0]))
+        if bounds.triage and triages.note(db, to.account, mailbox, message):
+            noted = True
+    if noted:
+        facts.append(ToTriage())
     return placed
 
 

@@ -47,7 +47,7 @@ class Forwards:
 
         Raises Overloaded, DiskFull, ReadOnly: then nothing was stored.
         """
-        outgoing, limits, now = self._store.outgoing, self._store.limits, time.time()
+        outgoing, bounds, now = self._store.outgoing, self._store.delivering, time.time()
         arrivals = [*(arrival for _, arrival, _ in handed), *(kept for kept, _ in local)]
         size = sum(arrival.size for _, arrival, _ in handed)
         try:
@@ -61,7 +61,7 @@ class Forwards:
 
         def work(db: sqlite3.Connection, facts: list[Fact]) -> None:
             for kept, recipients in local:
-                delivery.deliver(db, facts, kept, recipients, int(now), limits.keywords, limits.mailboxes)
+                delivery.deliver(db, facts, kept, recipients, int(now), bounds)
             for forward, arrival, prefix in handed:
                 message = entries.add_message(db, arrival)
                 back = f"{_token(db, sender, int(now))}@{forward.via.rpartition('@')[2]}" if sender else ""

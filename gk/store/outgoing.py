@@ -72,7 +72,7 @@ class Outgoing:
                 if isinstance(refused.content, SpoolFile):
                     refused.content.discard()
             raise
-        now, limits, sending = time.time(), self._store.limits, self._store.sending
+        now, bounds, sending = time.time(), self._store.delivering, self._store.sending
         counted = account if origin not in (DSN, VACATION) else None
         hashes = [] if counted is None else [sending.hash(counted, r.address) for r in recipients]
 
@@ -80,7 +80,7 @@ class Outgoing:
             if hashes and counted is not None:
                 sending.count(db, counted, hashes, now)
             for kept, mailboxes in local:
-                delivery.deliver(db, facts, kept, mailboxes, int(now), limits.keywords, limits.mailboxes)
+                delivery.deliver(db, facts, kept, mailboxes, int(now), bounds)
             if not recipients:
                 return 0
             message = entries.add_message(db, arrival)
@@ -152,7 +152,7 @@ class Outgoing:
 
         The `unwanted` go on the suppression list of their account.
         """
-        limits = self._store.limits
+        bounds = self._store.delivering
 
         def work(db: sqlite3.Connection, facts: list[Fact]) -> int | None:
             db.executemany(
@@ -166,9 +166,7 @@ class Outgoing:
                 [(queue_id, o.no, now, domain, o.status, o.reply, o.remote, o.tls) for o in outcomes],
             )
             for report in reports:
-                delivery.deliver(
-                    db, facts, report.arrival, report.recipients, int(now), limits.keywords, limits.mailboxes
-                )
+                delivery.deliver(db, facts, report.arrival, report.recipients, int(now), bounds)
             for account, address, reason in unwanted:
                 self._store.sending.note(db, account, address, reason)
             if db.execute(

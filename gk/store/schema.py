@@ -305,9 +305,24 @@ def m013_ledger(db: sqlite3.Connection) -> None:
     )
 
 
+_TRIAGE = """
+CREATE TABLE triage_job (  -- delivered messages that are still to be judged
+    message INTEGER NOT NULL, account INTEGER NOT NULL, PRIMARY KEY (message, account)
+) WITHOUT ROWID;
+CREATE TABLE triage (  -- what a message is about: JSON, compressed
+    message INTEGER PRIMARY KEY, content BLOB NOT NULL
+);
+"""
+
+
+def m014_triage(db: sqlite3.Connection) -> None:
+    """What delivered messages are about, and which are still to be judged."""
+    _apply(db, _TRIAGE)
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     m001_first, m002_imap, m003_tls, m004_outgoing, m005_sending, m006_verdicts,
     m007_forwards, m008_rules, m009_lessons, m010_reports, m011_removes, m012_abuse,
-    m013_ledger,
+    m013_ledger, m014_triage,
 ]  # fmt: skip
 VERSION = len(MIGRATIONS)

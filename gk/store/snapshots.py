@@ -11,7 +11,7 @@ from gk.errors import NoSuchMailbox
 from gk.store import keywords
 from gk.store.directory import connect_reader
 from gk.store.snapshot import Snapshot
-from gk.store.values import Added, Expunged, Fact, Filing, Flagged, Mailbox, Queued, Renamed
+from gk.store.values import Added, Expunged, Fact, Filing, Flagged, Mailbox, Queued, Renamed, ToTriage, Triaged
 
 if TYPE_CHECKING:
     from gk.store.db import Store
@@ -149,7 +149,7 @@ class Snapshots:
         """Tell who watches an account, and wake the sessions of every mailbox that changed, once each."""
         if self._watchers:
             for fact in facts:
-                if not isinstance(fact, Queued | Filing):
+                if not isinstance(fact, Queued | Filing | ToTriage | Triaged):
                     for heard in list(self._watchers.get(fact.account, ())):
                         heard(fact)
         changed, self._changed = self._changed, set()

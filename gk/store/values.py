@@ -174,6 +174,20 @@ class Taught:
 
 
 @dataclass(frozen=True, slots=True)
+class ToTriage:
+    """There are delivered messages to judge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Triaged:
+    """It is known what a message is about."""
+
+    account: int
+    mailbox: int
+    uid: int
+
+
+@dataclass(frozen=True, slots=True)
 class Queued:
     queue_id: int
 
@@ -187,4 +201,4 @@ class Filing:
     copied: bool = False  # they bring no content of their own
 
 
-Fact = Added | Flagged | Expunged | Renamed | Subscribed | Annotated | Taught | Queued | Filing
+Fact = Added | Flagged | Expunged | Renamed | Subscribed | Annotated | Taught | ToTriage | Triaged | Queued | Filing

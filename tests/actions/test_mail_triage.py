@@ -1,5 +1,6 @@
 """mail_triage: what a message is about, told to its owner and to nobody else."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,12 @@ import pytest
 from gk import app
 from gk.actions import registry
 from gk.actions.context import Rooms
+from gk.ai.triaging import Triaging
 from gk.config import Config, Limits
 from gk.errors import Refused
+from gk.events import MessageTriaged
+from gk.service import supervise
+from gk.store.triages import Result, packed
 from gk.store.values import Recipient
 
 ALICE, BOB = "alice@example.test", "bob@example.test"
@@ -59,6 +64,24 @@ async def test_nobody_is_told_of_other_peoples_messages(rooms: Rooms) -> None:
     for id in ("G1", "INBOX/1", "G9"):
         with pytest.raises(Refused):
             await about(rooms, id, BOB)
+
+
+async def test_what_was_judged_at_delivery_is_told_as_it_was(rooms: Rooms) -> None:
+    await deliver(rooms, CONTENT)
+    now = await about(rooms, "G1", ALICE)
+    assert not now["stored"]
+    with rooms.store.bus.subscribe(MessageTriaged) as heard:
+        async with supervise(Triaging(rooms.store, marking=True)), asyncio.timeout(30):
+            await anext(heard)
+    assert await about(rooms, "G1", ALICE) == now | {"stored": True}
+
+
+async def test_a_result_of_another_shape_is_judged_anew(rooms: Rooms) -> None:
+    await deliver(rooms, CONTENT)
+    older = packed({"category": "legal", "version": 0})
+    await rooms.store.triages.keep([Result(1, older)])
+    found = await about(rooms, "G1", ALICE)
+    assert (found["category"], found["stored"]) == ("billing", False)
 
 
 async def test_a_message_that_cannot_be_read_has_a_reason(rooms: Rooms) -> None:
