@@ -7,8 +7,9 @@ from typing import Any
 from gk.actions.context import Context
 from gk.actions.mail_named import message_named
 from gk.actions.registry import action
-from gk.ai.triage import Triage
-from gk.ai.triaging import judged
+from gk.ai.judged import READ
+from gk.ai.triage import Triage, triage
+from gk.ai.view import view
 from gk.errors import Refused
 
 _FIELDS = {field.name for field in fields(Triage)}
@@ -59,7 +60,7 @@ async def mail_triage(context: Context, input: Input) -> Output:
     if content is None:
         raise Refused(f"the message {input.id!r} is gone")
     try:
-        found = await asyncio.to_thread(judged, content)
+        found = await asyncio.to_thread(lambda: triage(view(content.read(0, READ))))
     finally:
         content.close()
     plain = asdict(found)

@@ -1,46 +1,30 @@
-"""Judges delivered messages soon after their delivery, a few at a time in a thread, and keeps what it finds.
+"""Judges delivered messages soon after their delivery and keeps what it finds: a few in a thread, many in a process.
 
-While more wait it rests between batches for longer than it worked, so deliveries have most of the processor.
+While more wait it rests between batches for as long as it worked, so deliveries have most of the writer.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from gk import metrics
+from gk.ai.elsewhere import Elsewhere
+from gk.ai.judged import READ, Judged, judge
 from gk.ai.signals.linear import model
-from gk.ai.triage import Triage, triage
-from gk.ai.view import view
 from gk.errors import GkError
 from gk.store.content import Content
 from gk.store.db import Store
-from gk.store.triages import Result, packed
+from gk.store.triages import Result
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 16  # messages of one batch, and of one commit
-READ = 1 << 20  # octets of a message that are looked at; its text stands at the beginning
-REST = 2.0  # seconds of rest for each of work while messages wait
+FEW, MANY = 8, 64  # messages of a batch in a thread, and of one in the process, which is asked where so many wait
+REST = 1.0  # seconds of rest for each of work while messages wait
+QUIET = 30.0  # seconds without a message after which the process ends
+COUNTED = 1.0  # seconds between two looks at how many wait
 PAUSE = 1.0  # seconds after a fault of the store
-
-
-def judged(content: Content) -> Triage:
-    """What a stored message is about; blocks, so call it in a thread."""
-    return triage(view(content.read(0, READ)))
-
-
-def keywords(found: Triage) -> frozenset[str]:
-    """The IMAP keywords that tell a result."""
-    words = {f"$gk-{found.category}"}
-    if found.urgency in ("high", "critical"):
-        words.add("$gk-urgent")
-    if found.needs_response:
-        words.add("$gk-reply")
-    if found.notification:
-        words.add("$gk-notification")
-    return frozenset(words)
 
 
 class Triaging:
@@ -50,25 +34,46 @@ class Triaging:
 
     def __init__(self, store: Store, *, marking: bool) -> None:
         self._store, self._marking = store, marking
+        self._elsewhere = Elsewhere()
+        self._counted = 0.0
 
     async def run(self, ready: asyncio.Event) -> None:
         await asyncio.to_thread(model)  # the weights are read before anybody waits for the event loop
         ready.set()
-        while True:
-            await self._store.triages.some()
-            try:
-                while messages := self._store.triages.open(AT_ONCE):
-                    began = time.monotonic()
-                    await self._batch(messages)
-                    metrics.triage_waiting.set(self._store.triages.waiting())
-                    if len(messages) == AT_ONCE:
-                        await asyncio.sleep(REST * (time.monotonic() - began))
-            except GkError as error:  # the disk is full or the store read-only: the messages stay where they are
-                log.warning("event=triage_put_off reason=%s", error)
-                await asyncio.sleep(PAUSE)
-                self._store.triages.delivered()
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(QUIET if self._elsewhere.pid else None):
+                        await self._store.triages.some()
+                    await self._work()
+                    continue
+                await self._elsewhere.end()
+        finally:
+            await self._elsewhere.end()
 
-    async def _batch(self, messages: Sequence[int]) -> None:
+    async def _work(self) -> None:
+        try:
+            while messages := self._store.triages.open(MANY):
+                began = time.monotonic()
+                many = len(messages) == MANY
+                batch = messages if many else messages[:FEW]
+                await self._batch(batch, many)
+                self._count()
+                if len(messages) > FEW:
+                    await asyncio.sleep(REST * (time.monotonic() - began))
+        except GkError as error:  # the disk is full or the store read-only: the messages stay where they are
+            log.warning("event=triage_put_off reason=%s", error)
+            await asyncio.sleep(PAUSE)
+            self._store.triages.delivered()
+        self._count(last=True)
+
+    def _count(self, *, last: bool = False) -> None:
+        now = time.monotonic()
+        if last or now - self._counted >= COUNTED:
+            self._counted = now
+            metrics.triage_waiting.set(self._store.triages.waiting())
+
+    async def _batch(self, messages: Sequence[int], many: bool) -> None:
         contents: dict[int, Content] = {}
         try:
             for message in messages:
@@ -79,23 +84,32 @@ class Triaging:
                     continue
                 if content is not None:
                     contents[message] = content
-            found = await asyncio.to_thread(self._results, contents)
+            found = await self._judged(list(contents.values()), many)
         finally:
             for content in contents.values():
                 content.close()
-        await self._store.triages.keep([found.get(message, Result(message)) for message in messages])
+        judged = dict(zip(contents, found, strict=True))
+        await self._store.triages.keep([self._result(message, judged.get(message)) for message in messages])
 
-    def _results(self, contents: dict[int, Content]) -> dict[int, Result]:
-        found = {}
-        for message, content in contents.items():
-            began = time.perf_counter()
-            try:
-                known = judged(content)
-                packet = packed(asdict(known))
-            except Exception:  # the one net under a message: the others are judged all the same
-                log.exception("event=triage_failed message=%d", message)
-                continue
-            found[message] = Result(message, packet, keywords(known) if self._marking else frozenset())
-            metrics.triaged.labels(known.category).inc()
-            metrics.triage_seconds.observe(time.perf_counter() - began)
-        return found
+    async def _judged(self, contents: Sequence[Content], many: bool) -> list[Judged | None]:
+        if many:
+            raws = await asyncio.to_thread(lambda: [content.read(0, READ) for content in contents])
+            found = await self._elsewhere.judge(raws)
+            if found is not None:
+                return found
+        return await asyncio.to_thread(lambda: [_judge(content) for content in contents])
+
+    def _result(self, message: int, found: Judged | None) -> Result:
+        if found is None:
+            return Result(message)
+        metrics.triaged.labels(found.category).inc()
+        metrics.triage_seconds.observe(found.seconds)
+        return Result(message, found.content, found.keywords if self._marking else frozenset())
+
+
+def _judge(content: Content) -> Judged | None:
+    try:
+        return judge(content.read(0, READ))
+    except Exception as error:  # the one net under a message: the others are judged all the same
+        log.error("event=triage_failed error=%s", type(error).__name__)
+        return None

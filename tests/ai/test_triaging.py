@@ -1,6 +1,11 @@
 """Delivered messages are judged once, for all who got them, and nothing that goes wrong with one stops the others."""
 
 import asyncio
+import io
+import json
+import os
+import signal
+import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,15 +14,16 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
-from gk.ai import triaging
-from gk.ai.triaging import AT_ONCE, Triaging
+from gk.ai import child, elsewhere
+from gk.ai.elsewhere import ANSWERED, ASKED, Elsewhere
+from gk.ai.triaging import FEW, MANY, Triaging
 from gk.bus import Bus, Subscription
 from gk.config import Triage
 from gk.events import MessageTriaged
 from gk.metrics import REGISTRY
 from gk.service import supervise
 from gk.store.db import Store
-from gk.store.triages import LARGEST, packed
+from gk.store.triages import LARGEST, Result, packed
 from gk.store.values import DELETED, Flags, Mailbox, Recipient
 from tests.store.rooms import ALICE, BOB, account, append, box, configured, deliver, message, opened
 
@@ -77,12 +83,12 @@ async def test_a_delivery_is_judged_once_and_marked_for_all_who_got_it(tmp_path:
 
 async def test_what_waits_outlives_a_stop(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
-        for n in range(AT_ONCE + 3):
+        for n in range(FEW + 3):
             await deliver(store, message(n))
-        assert store.triages.waiting() == AT_ONCE + 3
+        assert store.triages.waiting() == FEW + 3
     async with opened(tmp_path) as store, judging(store) as heard:
-        told = await hears(heard, AT_ONCE + 3)
-        assert [event.uid for event in told] == list(range(1, AT_ONCE + 4)), "each once, the oldest first"
+        told = await hears(heard, FEW + 3)
+        assert [event.uid for event in told] == list(range(1, FEW + 4)), "each once, the oldest first"
         assert not store.triages.waiting()
 
 
@@ -123,7 +129,7 @@ async def test_a_result_of_a_message_that_went_while_it_was_judged_is_not_kept(t
         inbox = box(store)
         await store.mailboxes.store_flags(inbox, [1], "add", Flags(DELETED))
         await store.mailboxes.expunge(inbox, None)
-        await store.triages.keep([triaging.Result(1, packed({"category": "support"}), TOLD)])
+        await store.triages.keep([Result(1, packed({"category": "support"}), TOLD)])
         assert store.reader.execute("SELECT count(*) FROM triage").fetchone() == (0,)
         assert store.mailboxes.keywords(inbox) == []
 
@@ -239,3 +245,68 @@ async def test_a_damaged_result_is_none(tmp_path: Path) -> None:
             statement = "UPDATE triage SET content = ?"
             await store.commits.do(lambda db, facts, s=statement, d=damaged: db.execute(s, (d,)))
             assert store.triages.of(1) is None
+
+
+async def fill(store: Store, count: int) -> None:
+    """Deliver so many messages."""
+    for n in range(count):
+        await deliver(store, message(n))
+
+
+async def test_many_are_judged_in_a_process_with_the_same_result(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await deliver(store, OUTAGE)
+        await fill(store, MANY)
+        service = Triaging(store, marking=True)
+        with store.bus.subscribe(MessageTriaged) as heard:
+            async with supervise(service):
+                await hears(heard, MANY + 1)
+                pid = service._elsewhere.pid
+                assert pid, "it stays for a while"
+        assert await words(store, box(store), 1) == TOLD
+        kept = store.triages.of(1)
+        assert kept is not None and kept["category"] == "support"
+        assert not Path(f"/proc/{pid}").exists(), "and ends with the service"
+
+
+async def test_where_the_process_cannot_start_threads_do_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elsewhere, "CHILD", "gk.nothing_of_that_name")
+    async with opened(tmp_path) as store:
+        await fill(store, MANY)
+        async with judging(store) as heard:
+            await hears(heard, MANY)
+        assert store.triages.of(MANY) is not None
+
+
+async def test_a_process_that_dies_is_replaced(tmp_path: Path) -> None:
+    asked = Elsewhere()
+    try:
+        first = await asked.judge([OUTAGE])
+        assert first and first[0] and (first[0].category, first[0].keywords) == ("support", TOLD)
+        pid = asked.pid
+        assert pid
+        os.kill(pid, signal.SIGKILL)
+        assert await asked.judge([OUTAGE]) is None
+        again = await asked.judge([OUTAGE] * 3)
+        assert again and [one and one.category for one in again] == ["support"] * 3
+        assert asked.pid != pid
+    finally:
+        await asked.end()
+
+
+def test_the_process_answers_in_order_and_ends_with_its_input() -> None:
+    frames = b"".join(ASKED.pack(len(raw)) + raw for raw in (OUTAGE, b"", b"\xff\x00"))
+    target = io.BytesIO()
+    child.serve(io.BytesIO(frames + b"\x00"), target)
+    told, categories = target.getvalue(), []
+    while told:
+        words, length, _ = ANSWERED.unpack(told[: ANSWERED.size])
+        told = told[ANSWERED.size :]
+        categories.append(told[:words].decode().split(" ")[0])
+        json.loads(zlib.decompress(told[words : words + length]))
+        told = told[words + length :]
+    assert len(categories) == 3 and categories[0] == "support"
+
+
+def test_a_message_that_cannot_be_judged_has_an_empty_answer() -> None:
+    assert elsewhere.answer(None) == ANSWERED.pack(0, 0, 0.0)

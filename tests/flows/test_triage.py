@@ -67,7 +67,7 @@ async def test_mail_of_a_user_here_is_marked_for_each_who_gets_it_and_noop_tells
                 return fetched(client)
         raise AssertionError("no keyword")
 
-    await gk.submit(OUTAGE, [ALICE, BOB], sender=ALICE)
+    await gk.submit(OUTAGE.replace(b"zoe@far.test", ALICE.encode()), ALICE, BOB)
     for address in (ALICE, BOB):
         assert await with_imap(gk, noop, address) == TOLD
 
