@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from gk.errors import LimitReached
 from gk.store import entries
 from gk.store.values import DELETED, Fact, Flags, Triaged
+from gk.store.verdicts import small
 
 if TYPE_CHECKING:
     from gk.store.db import Store
@@ -36,7 +37,7 @@ class Result:
 def packed(found: Mapping[str, Any]) -> bytes:
     """A result as it is stored: JSON, compressed; its lists are halved until it is not too large."""
     while True:
-        content = zlib.compress(json.dumps(found).encode(), 1)
+        content = small(json.dumps(found).encode())
         if len(content) <= LARGEST or not any(found.get(name) for name in _LONG):
             return content
         found = {**found, **{name: found[name][: len(found[name]) // 2] for name in _LONG if found.get(name)}}

@@ -18,13 +18,13 @@ def packed(evidence: Mapping[str, Any]) -> bytes:
     """A verdict as it is stored: JSON, compressed; the last of its `findings` are left out where it is too large."""
     findings = evidence["findings"]
     while True:
-        content = _small(json.dumps({**evidence, "findings": findings}).encode())
+        content = small(json.dumps({**evidence, "findings": findings}).encode())
         if len(content) <= LARGEST or not findings:
             return content
         findings = findings[: len(findings) // 2]
 
 
-def _small(text: bytes) -> bytes:
+def small(text: bytes) -> bytes:
     """Compressed: for a few kilobytes zlib's own sizes of window and tables cost seven times as much to set up."""
     packer = zlib.compressobj(1, zlib.DEFLATED, WINDOW, MEMORY)
     return packer.compress(text) + packer.flush()
