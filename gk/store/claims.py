@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from gk.store import removal
-from gk.store.filer import settle
 from gk.store.queued import Claim, ClaimedRecipient
+from gk.store.rounds import settle
 
 TRACED = 200_000  # attempts remembered, oldest forgotten first
 HELD = 1e12  # due time of what is held: out of the way of what is due

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gk.store.db import Store
-from gk.store.filer import CROWD, Round
+from gk.store.filer import CROWD
+from gk.store.rounds import Round, Rounds
 from gk.store.verify import verify
 from tests.store.rooms import append, box, message, opened
 
@@ -79,18 +79,18 @@ async def test_a_moved_message_is_read_from_a_file_that_got_another_name_meanwhi
         assert content is not None and content.whole() == message(1)
 
 
-def counted(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The rows of filing each round did, from now on."""
     rounds: list[int] = []
-    work = store.filer._work
+    work = Rounds.work
 
-    def noted() -> Round:
-        done = work()
+    def noted(self: Rounds) -> Round:
+        done = work(self)
         if done:
             rounds.append(len(done.rows))
         return done
 
-    monkeypatch.setattr(store.filer, "_work", noted)
+    monkeypatch.setattr(Rounds, "work", noted)
     return rounds
 
 
@@ -102,7 +102,7 @@ async def test_mailboxes_that_come_and_go_by_the_thousand_hold_up_nobodys_mail(
         for n in range(500):
             await store.mailboxes.create(account, f"Top/{n}")
         await store.filer.rest()
-        rounds = counted(store, monkeypatch)
+        rounds = counted(monkeypatch)
         await store.mailboxes.rename(account, "Top", "Other")
         for n in range(500):
             await store.mailboxes.delete(account, f"Other/{n}")
@@ -121,7 +121,7 @@ async def test_folders_that_change_names_do_so_together_where_they_can(
             mailbox = await store.mailboxes.create(account, f"Top/{n}")
             await append(store, mailbox, message(n))
         await store.filer.rest()
-        rounds = counted(store, monkeypatch)
+        rounds = counted(monkeypatch)
         await store.mailboxes.rename(account, "Top", "Other")
         await store.filer.rest()
         assert sum(rounds) >= 60 and len(rounds) <= 10
