@@ -31,6 +31,8 @@ tls = ["127.0.0.1:{tls}"]
 listen = ["127.0.0.1:{managesieve}"]
 [security]
 require_tls = false
+[triage]
+keywords = false
 [limits]
 connections_per_address = 300
 sessions_per_user = 200
