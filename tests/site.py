@@ -44,6 +44,8 @@ resolver = ["127.0.0.1:{dns}"]
 port = {outbound}
 [security]
 require_tls = false
+[triage]
+keywords = false
 [limits]
 free_space_bytes = 0
 """

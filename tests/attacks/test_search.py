@@ -110,7 +110,7 @@ async def test_one_users_searches_at_once_leave_room_for_those_of_another(target
             begun = time.perf_counter()
             await bob.ok("SEARCH TEXT anything BODY else")
             longest = max(longest, time.perf_counter() - begun)
-        assert longest < 2.0
+        assert longest < 20  # and not as long as all of the others' searches
 
 
 QUESTIONS = [

@@ -49,6 +49,8 @@ resolver = ["127.0.0.1:{dns}"]
 port = {mx}
 {outbound}
 {judge}
+[triage]
+{triage}
 [security]
 require_tls = false
 [limits]
@@ -145,7 +147,8 @@ class House:
                 client.login(address, PASSWORD)
                 client.select(mailbox, readonly=True)
                 numbers = client.search(None, "ALL")[1][0].split()
-                return [client.fetch(number, "(BODY.PEEK[])")[1][0][1] for number in numbers]
+                answers = [client.fetch(number, "(BODY.PEEK[])")[1] for number in numbers]  # and news of flags, perhaps
+                return [next(part[1] for part in answer if isinstance(part, tuple)) for answer in answers]
 
         return await asyncio.to_thread(work)
 
@@ -193,6 +196,7 @@ async def house(
     outbound: str = "",
     limits: str = "",
     judge: str = "",
+    triage: str = "keywords = false",
     domain: str = "example.test",
     host: str = HOSTS[0],
     beside: House | None = None,
@@ -208,7 +212,8 @@ async def house(
             "mx": mx, "submission": free_port(), "imap": free_port(), "managesieve": free_port(), "dns": dns.port,
         }  # fmt: skip
         path = directory / "gk.toml"
-        path.write_text(TEXT.format(**ports, outbound=outbound, limits=limits, judge=judge, domain=domain, host=host))
+        tables = {"outbound": outbound, "limits": limits, "judge": judge, "triage": triage}
+        path.write_text(TEXT.format(**ports, **tables, domain=domain, host=host))
         opened = House(path, ports, dns, stack)
         stop, ready = asyncio.Event(), asyncio.Event()
 

@@ -4,8 +4,10 @@ import asyncio
 import imaplib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+
+import pytest
 
 from gk.events import MessageTriaged
 from tests.flows.conftest import ALICE, BOB, PASSWORD, House, house
@@ -17,6 +19,12 @@ OUTAGE = (
     b"works, please call me back immediately on 01632 960 123.\r\n\r\nZoe\r\n"
 )
 TOLD = {"$gk-support", "$gk-urgent", "$gk-reply"}
+
+
+@pytest.fixture
+async def gk(tmp_path: Path) -> AsyncIterator[House]:
+    async with house(tmp_path, triage="") as opened:
+        yield opened
 
 
 def flags(text: bytes) -> set[str]:
@@ -73,13 +81,13 @@ async def test_mail_of_a_user_here_is_marked_for_each_who_gets_it_and_noop_tells
 
 
 async def test_a_message_that_came_before_a_restart_is_judged_after_it(tmp_path: Path) -> None:
-    async with house(tmp_path, judge="[triage]\nenabled = false") as gk:
+    async with house(tmp_path, triage="enabled = false") as gk:
         await gk.bring(OUTAGE, ALICE)
         store = gk.rooms.store
         assert not store.triages.waiting()
         owner = store.accounts.get(ALICE).id
         await store.commits.do(lambda db, facts: db.execute("INSERT INTO triage_job VALUES (1, ?)", (owner,)))
-    async with house(tmp_path) as gk:
+    async with house(tmp_path, triage="") as gk:
         async with asyncio.timeout(PATIENCE):
             while gk.rooms.store.triages.waiting():
                 await asyncio.sleep(0.01)  # it may have been judged before anybody could listen
