@@ -1,14 +1,13 @@
 """The last messages that were not taken: who wrote to whom as the envelope says, and why not. Never their content."""
 
-import json
 import sqlite3
 import time
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gk.store.verdicts import READ, packed
+from gk.store.packed import unpacked
+from gk.store.verdicts import packed
 
 if TYPE_CHECKING:
     from gk.store.db import Store
@@ -55,7 +54,7 @@ class Rejects:
             "SELECT id, at, content FROM reject WHERE id < ? AND at >= ? ORDER BY id DESC LIMIT ?",
             (before, self._oldest(), most),
         )
-        return [Reject(id, at, _unpacked(content)) for id, at, content in rows]
+        return [Reject(id, at, told) for id, at, content in rows if (told := unpacked(content)) is not None]
 
     def get(self, id: int) -> Reject | None:
         """One of them; None where it is not there any more."""
@@ -63,9 +62,3 @@ class Rejects:
 
     def _oldest(self) -> int:
         return int(time.time()) - self._limits.rejects_days * DAY
-
-
-def _unpacked(content: bytes) -> dict[str, Any]:
-    found = json.loads(zlib.decompressobj().decompress(content, READ))
-    assert isinstance(found, dict)
-    return found

@@ -7,21 +7,19 @@ alone, whoever got it; its keywords are set in the unit that keeps it, where the
 import asyncio
 import json
 import sqlite3
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gk.errors import LimitReached
 from gk.store import entries
+from gk.store.packed import small, unpacked
 from gk.store.values import DELETED, Fact, Flags, Triaged
-from gk.store.verdicts import small
 
 if TYPE_CHECKING:
     from gk.store.db import Store
 
 LARGEST = 8 << 10  # octets of a stored result
-READ = 1 << 20  # octets it may unfold to
 _LONG = ("evidence", "entities", "keywords", "summary")  # what is cut where a result is too large
 
 
@@ -73,13 +71,7 @@ class Triages:
     def of(self, message: int) -> dict[str, Any] | None:
         """The result of a message, by its id; None where there is none, or it cannot be read."""
         row = self._db.execute("SELECT content FROM triage WHERE message = ?", (message,)).fetchone()
-        if row is None:
-            return None
-        try:
-            found = json.loads(zlib.decompressobj().decompress(row[0], READ))
-        except (zlib.error, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
+        return None if row is None else unpacked(row[0])
 
     async def keep(self, results: Sequence[Result]) -> None:
         """Keep what came of messages and set their keywords, in one commit; what was removed meanwhile is left out."""

@@ -2,16 +2,15 @@
 
 import json
 import sqlite3
-import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from gk.store.packed import small, unpacked
 
 if TYPE_CHECKING:
     from gk.store.db import Store
 
 LARGEST = 16 << 10  # octets of a stored verdict
-READ = 1 << 20  # octets it may unfold to
-WINDOW, MEMORY = 13, 6  # zlib's wbits, 8 KiB that text may repeat within, and memLevel
 
 
 def packed(evidence: Mapping[str, Any]) -> bytes:
@@ -22,12 +21,6 @@ def packed(evidence: Mapping[str, Any]) -> bytes:
         if len(content) <= LARGEST or not findings:
             return content
         findings = findings[: len(findings) // 2]
-
-
-def small(text: bytes) -> bytes:
-    """Compressed: for a few kilobytes zlib's own sizes of window and tables cost seven times as much to set up."""
-    packer = zlib.compressobj(1, zlib.DEFLATED, WINDOW, MEMORY)
-    return packer.compress(text) + packer.flush()
 
 
 def add(db: sqlite3.Connection, message: int, evidence: Mapping[str, Any]) -> None:
@@ -44,13 +37,7 @@ class Verdicts:
     def of(self, message: int) -> dict[str, Any] | None:
         """The verdict on a message, by its id; None where none was made, or it cannot be read."""
         row = self._db.execute("SELECT content FROM verdict WHERE message = ?", (message,)).fetchone()
-        if row is None:
-            return None
-        try:
-            found = json.loads(zlib.decompressobj().decompress(row[0], READ))
-        except (zlib.error, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
+        return None if row is None else unpacked(row[0])
 
     def places(self, message: int, account: int | None = None) -> list[tuple[int, int, int]]:
         """(account, mailbox, uid) of each place where a message stands, of one account or of all."""

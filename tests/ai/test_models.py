@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from gk.ai import engine_http
 from gk.ai.engine_http import HttpModel
 from gk.ai.model import Answer, ModelFailed, Prompt
 from gk.ai.models import CLOSED, FAILURES, Models
@@ -21,7 +20,7 @@ def model(opened: Endpoint, **more: Any) -> HttpModel:
     return HttpModel(AiModel(url=opened.url, model="small", **{"seconds": 20, **more}), key="k3y")
 
 
-async def test_an_answer_is_typed_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_is_typed_fields() -> None:
     async with endpoint(answers(200, said(GOOD))) as opened:
         assert await model(opened).answer(PROMPT) == Answer(GOOD, "small", 42)
         (asked,) = opened.asked
@@ -234,7 +233,3 @@ def test_a_model_on_this_machine_is_not_remote() -> None:
         ("https://api.x.test/v1", True),
     ):
         assert HttpModel(AiModel(url=url, model="x")).remote == remote
-
-
-def test_an_answer_takes_no_more_than_its_bound() -> None:
-    assert engine_http.ANSWER <= 1 << 20

@@ -39,7 +39,6 @@ def test_any_text_can_be_read_again(text: str) -> None:
     assert redacted(redacted(text)) == redacted(text)
 
 
-def test_a_long_text_of_digits_takes_no_long_time() -> None:
-    redacted("1 " * 100_000)
-    redacted("A1" * 100_000)
-    redacted("-----BEGIN PRIVATE KEY-----" * 5_000)
+@pytest.mark.parametrize("piece", ["1 ", "A1", "-----BEGIN PRIVATE KEY "])
+def test_a_long_text_that_only_begins_like_secrets_is_read_once(piece: str) -> None:
+    assert redacted(piece * 100_000) == piece * 100_000
