@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import Literal
 
 from gk import config as configuration
@@ -19,10 +20,15 @@ from gk.accounts.login import Logins
 from gk.accounts.passwords import Passwords
 from gk.actions.context import Names, Rooms
 from gk.ai.engine_http import HttpModel
+from gk.ai.engine_llama import LlamaModel
+from gk.ai.health import Probing
+from gk.ai.metered import Metered
+from gk.ai.metering import Price
+from gk.ai.model import Model
 from gk.ai.models import Models
 from gk.ai.triaging import Triaging
 from gk.bus import Bus
-from gk.config import Config, beside, endpoint, is_loopback, secret
+from gk.config import AiModel, Config, beside, endpoint, is_loopback, secret
 from gk.control.client import SOCKET
 from gk.control.server import ControlServer
 from gk.errors import ConfigError, Unavailable
@@ -111,12 +117,16 @@ def _rooms(config: Config, store: Store) -> tuple[Rooms, Rules]:
 
 
 def _models(config: Config, store: Store) -> Models:
-    most = config.ai.calls_per_day
-    models = [
-        HttpModel(one, secret(beside(config, one.key_file), "ai.models.key_file") if one.key_file else "")
-        for one in config.ai.models
-    ]
-    return Models(models, lambda account, calls, tokens: store.ledger.count(account, calls, tokens, most))
+    return Models(
+        [(_engine(config, one), Price(one.price_asked, one.price_said)) for one in config.ai.models],
+        Metered(store, config.ai),
+    )
+
+
+def _engine(config: Config, one: AiModel) -> Model:
+    if one.file:
+        return LlamaModel(one, beside(config, one.file) or Path(one.file))
+    return HttpModel(one, secret(beside(config, one.key_file), "ai.models.key_file") if one.key_file else "")
 
 
 def _bans(config: Config, store: Store) -> Bans:
@@ -173,6 +183,7 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
             runner,
             Indexer(store, config.log.format),
             QuotaWatch(store, Notices(store, config.hostname), bus, config.limits.quota_warning),
+            *((Probing(here.models),) if here.models else ()),
             LoopLag(),
             Memory(),
             systemd.Watchdog(),

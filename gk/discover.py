@@ -19,3 +19,8 @@ def names(package: str) -> list[str]:
 def every(package: str) -> list[ModuleType]:
     """Import all modules of a package, so that what they register is there."""
     return [module(package, name) for name in names(package)]
+
+
+def library(name: str) -> ModuleType:
+    """Import a library that is heavy, or not always there. Raises ImportError."""
+    return importlib.import_module(name)

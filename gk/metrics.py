@@ -34,6 +34,8 @@ rules = Counter(
 answers = Counter("gk_answers_total", "Senders answered for users who are away", registry=REGISTRY)
 scored = Counter("gk_scored_total", "Messages scored, by what the score made of them", ["action"], registry=REGISTRY)
 model_calls = Counter("gk_model_calls_total", "Calls to language models", ["outcome"], registry=REGISTRY)
+model_seconds = Histogram("gk_model_seconds", "Time of one answer of a model", buckets=_SLOW, registry=REGISTRY)
+model_up = Gauge("gk_model_up", "1 where a model answered last, or was found there", ["model"], registry=REGISTRY)
 lessons = Counter("gk_lessons_total", "Messages learnt from", ["kind"], registry=REGISTRY)
 triaged = Counter("gk_triaged_total", "Messages judged after delivery, by category", ["category"], registry=REGISTRY)
 triage_waiting = Gauge("gk_triage_waiting", "Deliveries not judged yet, as of the last batch", registry=REGISTRY)

@@ -1,41 +1,30 @@
 """A model behind HTTP: any server that speaks as OpenAI's does (POST /chat/completions).
 
-Servers differ in how they want to be told the form of an answer: by json_schema (OpenAI, vLLM, Mistral, Ollama), by
-json_object with a schema (llama-cpp-python), or in words. What a server refuses is not tried again. Nothing it sends is
-believed: the answer is bounded while it comes, and checked field by field.
+Nothing it sends is believed: the answer is bounded while it comes, and checked field by field.
 """
 
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 
-from gk.ai.model import Answer, ModelFailed, Prompt, checked
+from gk.ai.dialect import Dialect
+from gk.ai.in_words import asked_in_words, read_in_words
+from gk.ai.model import Answer, Hear, ModelFailed, Prompt, Spoken, Talk, checked
+from gk.ai.streamed import Streamed, pieces, tokens
 from gk.config import AiModel, is_loopback
 
 logging.getLogger("httpx2").setLevel(logging.WARNING)  # at INFO it logs every request
 
-ANSWER = 256 << 10  # octets
+ANSWER = 256 << 10  # octets of an answer that comes at once
+STREAM = 4 << 20  # octets of one that comes in pieces, each of which repeats what surrounds it
 CONNECT = 5.0  # seconds
-TEMPERATURE = 0.3
-REFUSES_FORM = (400, 404, 415, 422, 500, 501)  # what servers say to a response_format they do not know
-
-Form = Callable[[Prompt], dict[str, Any]]
-
-
-def _by_schema(prompt: Prompt) -> dict[str, Any]:
-    return {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": prompt.schema()}}
-
-
-def _by_object(prompt: Prompt) -> dict[str, Any]:
-    return {"type": "json_object", "schema": prompt.schema()}
-
-
-FORMS: tuple[Form | None, ...] = (_by_schema, _by_object, None)
+PROBE = 10.0  # seconds
 
 
 class HttpModel:
@@ -46,75 +35,119 @@ class HttpModel:
         self.name = config.name or config.model
         self._config, self._key = config, key
         self.remote = not is_loopback(urlsplit(config.url).hostname or "")
-        self._form = 0  # of FORMS, the first that was not refused
+        self._dialect = Dialect(config.model)
+
+    async def probe(self) -> None:
+        """Whether the server answers, and knows the model where it lists those it has (GET /models)."""
+        async with self._patience(PROBE), self._request("GET", "models", None) as response:
+            body = await _whole(response)
+        if response.status_code in (401, 403):
+            raise ModelFailed(f"it says {response.status_code}: the key is not believed")
+        try:
+            known = {str(one["id"]) for one in json.loads(body)["data"]}
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return  # it has no list
+        name = self._config.model
+        if response.status_code == 200 and known and not {name, f"{name}:latest", f"models/{name}"} & known:
+            raise ModelFailed(f"it does not know the model {name}")
 
     async def answer(self, prompt: Prompt) -> Answer:
         """Ask; raises ModelFailed."""
+        async with self._patience(self._config.seconds):
+            while True:
+                asked = self._dialect.asking(prompt)
+                async with self._request("POST", "chat/completions", asked) as response:
+                    body = await _whole(response)
+                if not self._dialect.learn(response.status_code, body, asked):
+                    return self._read(response.status_code, body, prompt)
+
+    async def turn(self, talk: Talk, hear: Hear) -> Spoken:
+        """Take a turn; a server without tools is asked in words, and then says all at once. Raises ModelFailed."""
+        while self._dialect.tools or not talk.tools:
+            spoken = await self._streamed(talk, hear)
+            if spoken is not None:
+                return spoken
+        answer = await self.answer(asked_in_words(talk))
+        turn = read_in_words(answer, talk)
+        hear(turn.text)
+        return Spoken(turn, self.name, answer.tokens)
+
+    async def _streamed(self, talk: Talk, hear: Hear) -> Spoken | None:
+        """The turn; None where it is to be asked for in another way."""
+        heard = Streamed(hear)
+        asked = self._dialect.talking(talk)
+        async with self._patience(self._config.seconds), self._request("POST", "chat/completions", asked) as response:
+            if response.status_code != 200:
+                body = await _whole(response)
+                if self._dialect.learn(response.status_code, body, asked):
+                    return None
+                raise _says(response.status_code)
+            came = 0
+            async for piece in response.aiter_raw():
+                came += len(piece)
+                if came > STREAM:
+                    raise ModelFailed(f"the answer is longer than {STREAM} bytes")
+                heard.feed(piece)
+        turn, used = heard.turn(talk.tools)
+        return Spoken(turn, self.name, used)
+
+    @asynccontextmanager
+    async def _patience(self, seconds: float) -> AsyncIterator[None]:
+        """What goes wrong on the way is the model's failure."""
         try:
-            async with asyncio.timeout(self._config.seconds):
-                while True:
-                    form = self._form
-                    status, body = await self._post(prompt, FORMS[form])
-                    if status in REFUSES_FORM and form + 1 < len(FORMS):
-                        self._form = max(self._form, form + 1)
-                        continue
-                    return self._read(status, body, prompt)
+            async with asyncio.timeout(seconds):
+                yield
         except TimeoutError:
             raise ModelFailed("it did not answer in time") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, ValueError) as error:
             raise ModelFailed(f"it cannot be reached ({type(error).__name__})", passing=True) from None
 
-    async def _post(self, prompt: Prompt, form: Form | None) -> tuple[int, bytes]:
-        """(status, body)."""
-        task = prompt.task
-        if form is None:
-            task += f"\nAnswer with one JSON object and nothing else. Its schema: {json.dumps(prompt.schema())}"
-        asked: dict[str, Any] = {
-            "model": self._config.model,
-            "messages": [{"role": "system", "content": task}, {"role": "user", "content": prompt.text}],
-            "temperature": TEMPERATURE,
-            "max_tokens": prompt.most,
-            "stream": False,
-        }
-        if form is not None:
-            asked["response_format"] = form(prompt)
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "gk"}
+    @asynccontextmanager
+    async def _request(self, method: str, path: str, body: dict[str, Any] | None) -> AsyncIterator[httpx2.Response]:
+        """One exchange; the answer's body is still to be read."""
+        headers = {"Accept-Encoding": "identity", "User-Agent": "gk"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         timeout = httpx2.Timeout(None, connect=CONNECT)
+        url = f"{self._config.url.rstrip('/')}/{path}"
         async with (
             httpx2.AsyncClient(trust_env=False, follow_redirects=False, timeout=timeout) as client,
-            client.stream(
-                "POST", f"{self._config.url.rstrip('/')}/chat/completions", headers=headers, json=asked
-            ) as response,
-        ):  # fmt: skip
-            body = bytearray()
-            async for piece in response.aiter_raw():
-                body += piece
-                if len(body) > ANSWER:
-                    raise ModelFailed(f"the answer is longer than {ANSWER} bytes")
-            return response.status_code, bytes(body)
+            client.stream(method, url, headers=headers, json=body) as response,
+        ):
+            yield response
 
     def _read(self, status: int, body: bytes, prompt: Prompt) -> Answer:
         if status != 200:
-            raise ModelFailed(f"it says {status}", passing=status in (429, 500, 502, 503, 529))
+            raise _says(status)
         try:
             found = json.loads(body)
             message = found["choices"][0]["message"]
-            said = message["content"]
-            used = found.get("usage") or {}
-            tokens = int(used.get("total_tokens") or 0)
+            said = pieces(message["content"])
+            used = tokens(found.get("usage"))
         except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, OverflowError):
             raise ModelFailed("the answer is not in the form of an answer") from None
         if message.get("tool_calls"):
             raise ModelFailed("it wants to use tools, and has none")
-        if not isinstance(said, str):
+        if not said:
             raise ModelFailed("the answer has no text")
         try:
             fields = json.loads(_bare(said))
         except (ValueError, RecursionError):
             raise ModelFailed("the answer is no JSON") from None
-        return Answer(checked(fields, prompt), self.name, max(0, min(tokens, 1 << 31)))
+        return Answer(checked(fields, prompt), self.name, used)
+
+
+async def _whole(response: httpx2.Response) -> bytes:
+    body = bytearray()
+    async for piece in response.aiter_raw():
+        body += piece
+        if len(body) > ANSWER:
+            raise ModelFailed(f"the answer is longer than {ANSWER} bytes")
+    return bytes(body)
+
+
+def _says(status: int) -> ModelFailed:
+    return ModelFailed(f"it says {status}", passing=status in (429, 500, 502, 503, 529))
 
 
 def _bare(text: str) -> str:

@@ -5,14 +5,13 @@
 """
 
 from gk.config.abuse import Bans, Greylist
+from gk.config.ai import Ai, AiModel
 from gk.config.checks import parse
 from gk.config.endpoints import endpoint, is_loopback
 from gk.config.reading import DEFAULT_FILES, ENVIRONMENT, OVERLAY, find, load, merge, notes, set_local
 from gk.config.scanners import Clamd, Rspamd
 from gk.config.secret import beside, secret
 from gk.config.tables import (
-    Ai,
-    AiModel,
     Certificate,
     Config,
     Dns,

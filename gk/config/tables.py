@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gk.config.abuse import Bans, Greylist
+from gk.config.ai import Ai
 from gk.config.key import key
 from gk.config.scanners import Clamd, Rspamd
 from gk.config.triage import Triage
@@ -150,25 +151,6 @@ class Spam:
     dangerous: tuple[str, ...] = key(
         (), "Endings of names of attached files that count as programs, besides those known as such: zip."
     )
-
-
-@dataclass(frozen=True, slots=True)
-class AiModel:
-    """A language model behind a server that speaks as OpenAI's does."""
-
-    url: str = key("", 'Where its API begins: "http://127.0.0.1:11434/v1".')
-    model: str = key("", "The name the server knows it by.")
-    name: str = key("", "What it is called here; empty: as there.")
-    key_file: str = key("", "File that holds the key, readable by the service only; empty: none is needed.")
-    seconds: int = key(60, "What one answer may take.")
-
-
-@dataclass(frozen=True, slots=True)
-class Ai:
-    """Language models. Without any, everything works by rules and small classifiers of GK's own."""
-
-    models: tuple[AiModel, ...] = key((), "In the order they are asked, each an [[ai.models]]: url, model, key_file.")
-    calls_per_day: int = key(200, "Calls for one user a day (UTC); 0: none.", least=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ def _remove(db: sqlite3.Connection, facts: list[Fact], account: int) -> list[int
             names.delete(db, facts, account, name)
     for table in (
         "app_password", "subscription", "thread", "metadata", "sent_day", "sent_to", "suppressed",
-        "script", "rule", "absence", "answered", "seen_id", "lesson", "sign", "learnt", "model_day",
+        "script", "rule", "absence", "answered", "seen_id", "lesson", "sign", "learnt", "model_use", "model_answer",
         "triage_job",
     ):  # fmt: skip
         db.execute(f"DELETE FROM {table} WHERE account = ?", (account,))

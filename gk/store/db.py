@@ -25,6 +25,7 @@ from gk.store.directory import connect_reader, lock, prepare
 from gk.store.filer import Filer
 from gk.store.forwards import Forwards
 from gk.store.greylist import Greylist
+from gk.store.known import Known
 from gk.store.ledger import Ledger
 from gk.store.lessons import Lessons
 from gk.store.mailboxes import Mailboxes
@@ -88,6 +89,7 @@ class Store:
         self.reports = ReportCounts(self)
         self.verdicts = Verdicts(self)
         self.lessons = Lessons(self)
+        self.known = Known(self)
         self.ledger = Ledger(self)
         self.triages = Triages(self)
         self.bans = BanRows(self)

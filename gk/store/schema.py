@@ -320,9 +320,30 @@ def m014_triage(db: sqlite3.Connection) -> None:
     _apply(db, _TRIAGE)
 
 
+_MODELS = """
+CREATE TABLE model_use (  -- what language models took, by account and day since 1970 (UTC); `price` in millionths
+    account INTEGER NOT NULL, day INTEGER NOT NULL, model TEXT NOT NULL, calls INTEGER NOT NULL,
+    failed INTEGER NOT NULL, asked INTEGER NOT NULL, said INTEGER NOT NULL, milliseconds INTEGER NOT NULL,
+    price INTEGER NOT NULL, PRIMARY KEY (account, day, model)
+) WITHOUT ROWID;
+INSERT INTO model_use SELECT account, day, '', calls, 0, 0, tokens, 0, 0 FROM model_day;
+DROP TABLE model_day;
+CREATE TABLE model_answer (  -- what they answered, by the hash of all that was asked: JSON, compressed
+    account INTEGER NOT NULL, key BLOB NOT NULL, at INTEGER NOT NULL, content BLOB NOT NULL,
+    PRIMARY KEY (account, key)
+) WITHOUT ROWID;
+CREATE INDEX model_answer_at ON model_answer (account, at);
+"""
+
+
+def m015_models(db: sqlite3.Connection) -> None:
+    """The ledger by model, with time and money; answers that are remembered."""
+    _apply(db, _MODELS)
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     m001_first, m002_imap, m003_tls, m004_outgoing, m005_sending, m006_verdicts,
     m007_forwards, m008_rules, m009_lessons, m010_reports, m011_removes, m012_abuse,
-    m013_ledger, m014_triage,
+    m013_ledger, m014_triage, m015_models,
 ]  # fmt: skip
 VERSION = len(MIGRATIONS)

@@ -29,6 +29,26 @@ def answers(status: int, body: bytes, **fields: str) -> Play:
     return play
 
 
+def streamed(*deltas: dict[str, Any] | bytes, over: bool = True, status: int = 200) -> Play:
+    """A stream of chunks with these deltas, its end, and a count of tokens; bytes are sent as they are."""
+    events = [d if isinstance(d, bytes) else _event({"choices": [{"index": 0, "delta": d}]}) for d in deltas]
+    if over:
+        events.append(_event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}))
+        events.append(_event({"choices": [], "usage": {"prompt_tokens": 30, "completion_tokens": 12}}))
+        events.append(b"data: [DONE]\n\n")
+
+    async def play(endpoint: "Endpoint", asked: dict[str, Any], write: Write) -> None:
+        await write(f"HTTP/1.1 {status} x\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n".encode())
+        for event in events:
+            await write(event)
+
+    return play
+
+
+def _event(value: Any) -> bytes:
+    return b"data: " + json.dumps(value).encode() + b"\n\n"
+
+
 class Endpoint:
     """What was asked of it; `play` answers."""
 
@@ -40,9 +60,10 @@ class Endpoint:
     async def session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
-            length = next(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
+            lengths = [int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
             self.headers.append(head.decode())
-            asked = json.loads(await reader.readexactly(length))
+            body = await reader.readexactly(lengths[0]) if lengths else b"{}"
+            asked = json.loads(body)
             self.asked.append(asked)
 
             async def write(data: bytes) -> None:
