@@ -26,6 +26,10 @@ from gk.ai.metered import Metered
 from gk.ai.metering import Price
 from gk.ai.model import Model
 from gk.ai.models import Models
+from gk.ai.replying import templates
+from gk.ai.replying.deciding import Deciding
+from gk.ai.replying.policy import Policy
+from gk.ai.replying.responder import Responder
 from gk.ai.triaging import Triaging
 from gk.bus import Bus
 from gk.config import AiModel, Config, beside, endpoint, is_loopback, secret
@@ -113,7 +117,17 @@ def _rooms(config: Config, store: Store) -> tuple[Rooms, Rules]:
     local = Local(store, rules, Forwarding(store, directory, Signed(signer)))
     submit = Submit(store, directory, config.hostname, signer, local)
     batch = Batch(store, directory, submit, config.hostname)
-    return Rooms(store, directory, Passwords(), names, batch, _bans(config, store), _models(config, store)), rules
+    models = _models(config, store)
+    deciding = _deciding(config, store, directory, models)
+    return Rooms(store, directory, Passwords(), names, batch, _bans(config, store), models, deciding), rules
+
+
+def _deciding(config: Config, store: Store, directory: Directory, models: Models) -> Deciding | None:
+    """Who decides about answers; None where there are no rules for that."""
+    if not config.replies.rules:
+        return None
+    forms = templates.checked(config.replies, beside(config, config.replies.templates))
+    return Deciding(store, directory, Policy(config.replies), forms, models)
 
 
 def _models(config: Config, store: Store) -> Models:
@@ -184,6 +198,7 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
             Indexer(store, config.log.format),
             QuotaWatch(store, Notices(store, config.hostname), bus, config.limits.quota_warning),
             *((Probing(here.models),) if here.models else ()),
+            *_responder(config, here, signer),
             LoopLag(),
             Memory(),
             systemd.Watchdog(),
@@ -233,6 +248,14 @@ def _outside(config: Config) -> Outside:
     programs: list[Program] = [Clamd(config.clamd)] if config.clamd.address else []
     programs += [Rspamd(config.rspamd)] if config.rspamd.address else []
     return Outside(programs)
+
+
+def _responder(config: Config, here: Rooms, signer: Signer) -> list[Responder]:
+    """Who answers mail. What it sends asks no rules of those who get it here, or answers could go round."""
+    if here.deciding is None:
+        return []
+    submit = Submit(here.store, here.directory, config.hostname, signer)
+    return [Responder(here.store, here.directory, submit, here.models, here.deciding, config.hostname)]
 
 
 def _runner(

@@ -32,6 +32,10 @@ rules = Counter(
     "gk_rules_total", "Messages that users' rules and scripts decided about", ["outcome"], registry=REGISTRY
 )
 answers = Counter("gk_answers_total", "Senders answered for users who are away", registry=REGISTRY)
+replies = Counter(
+    "gk_replies_total", "Messages looked at to be answered, by what came of it", ["outcome"], registry=REGISTRY
+)
+replies_waiting = Gauge("gk_replies_waiting", "Messages not yet decided about, as of the last batch", registry=REGISTRY)
 scored = Counter("gk_scored_total", "Messages scored, by what the score made of them", ["action"], registry=REGISTRY)
 model_calls = Counter("gk_model_calls_total", "Calls to language models", ["outcome"], registry=REGISTRY)
 model_seconds = Histogram("gk_model_seconds", "Time of one answer of a model", buckets=_SLOW, registry=REGISTRY)

@@ -7,6 +7,7 @@ from gk.accounts.aliases import Directory
 from gk.accounts.bans import Bans
 from gk.accounts.passwords import Passwords
 from gk.ai.models import Models
+from gk.ai.replying.deciding import Deciding
 from gk.config import Reports
 from gk.mailauth.keys import Keys
 from gk.mailauth.records import Offer
@@ -60,7 +61,8 @@ class Names:
 class Context:
     """One call of an action. `scopes` is what its caller may do; `progress(done, total)` shows long work.
 
-    `account` is the user who calls; None at doors of administrators, who act for the account they name.
+    `account` is the user who calls; None at doors of administrators, who act for the account they name. `deciding` is
+    None where no mail is answered.
     """
 
     store: Store
@@ -74,6 +76,7 @@ class Context:
     progress: Callable[[int, int], None] = field(default=_silent)
     attached: Attached = NOTHING
     account: Account | None = None
+    deciding: Deciding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ class Rooms:
     batch: Batch
     bans: Bans
     models: Models
+    deciding: Deciding | None = None
 
     def context(
         self,
@@ -97,5 +101,5 @@ class Rooms:
     ) -> Context:
         return Context(
             self.store, self.directory, self.passwords, self.names, self.batch, self.bans, self.models, scopes,
-            progress, attached, account,
+            progress, attached, account, self.deciding,
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from gk.actions.ai_replies import told
 from gk.actions.context import Context
 from gk.actions.mail_named import message_named
 from gk.actions.registry import action
@@ -35,6 +36,7 @@ class Output:
     score: float
     results: dict[str, Any]
     findings: list[Finding]
+    replies: list[dict[str, Any]]
 
 
 @action("mail_why", scope="read")
@@ -43,7 +45,8 @@ async def mail_why(context: Context, input: Input) -> Output:
 
     `id` is an EMAILID such as G12, or a mailbox and a uid such as INBOX/7; an administrator names the account in
     `address`, which an EMAILID can do without. `where` is [offset, length] in the message. `action` is unjudged where
-    nothing was decided: a user sent it or put it here, or it came unjudged.
+    nothing was decided: a user sent it or put it here, or it came unjudged. `replies` say whether GK answered it, or
+    why not, for each account that has it: as ai_replies tells them.
     """
     message, places = message_named(context, input.address, input.id)
     kept = context.store.verdicts.of(message)
@@ -55,7 +58,11 @@ async def mail_why(context: Context, input: Input) -> Output:
         if found is not None:
             named.append({"account": owner, "mailbox": found.name, "uid": uid})
     findings = await _findings(context, message, kept["findings"])
-    return Output(f"G{message}", named, kept["action"], kept["score"], kept["results"], findings)
+    account = context.account.id if context.account else None
+    if account is None and input.address:
+        account = context.store.accounts.get(input.address).id
+    replies = [told(row) for row in context.store.replies.of(message, account)]
+    return Output(f"G{message}", named, kept["action"], kept["score"], kept["results"], findings, replies)
 
 
 async def _findings(context: Context, message: int, kept: list[dict[str, Any]]) -> list[Finding]:

@@ -31,6 +31,9 @@ def check(context: click.Context, json_: bool) -> None:
     config = load(context)
     if config.tls.certificates:
         discover.module("gk.tls", "certs").Certificates(config)
+    if config.replies.rules:
+        forms = configuration.beside(config, config.replies.templates)
+        discover.module("gk.ai.replying", "templates").checked(config.replies, forms)
     show({"path": str(config.path), "ok": True}, json_, f"{config.path} is well")
 
 

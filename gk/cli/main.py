@@ -29,7 +29,7 @@ VERBS = {  # verb → its line of help, so that `gk --help` loads none of them
     "dkim": "The keys that sign outgoing mail.",
     "search": "Find messages of an account.",
     "ask": "Ask about mail in English or French.",
-    "ai": "The assistant: its models and what they cost.",
+    "ai": "The assistant: its models, what they cost, the answers it writes.",
     "why": "Why a message is where it is.",
     "spam": "What was learnt about junk.",
     "rejects": "Messages that were not taken.",

@@ -20,7 +20,7 @@ def command(context: click.Context, id: str, address: str, json_: bool) -> None:
     config, named = configuration(context), {"id": id, "address": address}
     found = act(config, "mail_why", named)
     found["triage"] = act(config, "mail_triage", named)
-    show(found, json_, "\n".join([*_lines(found), *_triage(found["triage"])]))
+    show(found, json_, "\n".join([*_lines(found), *_triage(found["triage"]), *_replies(found["replies"])]))
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
@@ -59,6 +59,24 @@ def _triage(found: dict[str, Any]) -> list[str]:
     for signal in dict.fromkeys(reason["signal"] for reason in found["evidence"]):
         told = [_told(reason) for reason in found["evidence"] if reason["signal"] == signal]
         lines.append(f"  {signal}: {', '.join(told)}")
+    return lines
+
+
+def _replies(found: list[dict[str, Any]]) -> list[str]:
+    """What was made of it by whoever answers mail."""
+    lines = []
+    for one in found:
+        done = f"{one['action']} {one['made'] or ''}".strip() if one["state"] == "completed" else "no answer"
+        rule = f", rule «{one['rule']}»" if one["rule"] else ""
+        lines.append(f"answered for {one['account']}: {one['state']}, {done}{rule}")
+        about = [
+            one["reason"],
+            f"template {one['template']}" if one["template"] else "",
+            f"model {one['model']}" if one["model"] else "",
+            f"confidence {one['confidence']:g}" if one["confidence"] is not None else "",
+            f"{one['attempts']} attempts" if one["attempts"] else "",
+        ]
+        lines.append(f"  {'; '.join(filter(None, about))}")
     return lines
 
 

@@ -9,6 +9,7 @@ from gk.config.ai import Ai, AiModel
 from gk.config.checks import parse
 from gk.config.endpoints import endpoint, is_loopback
 from gk.config.reading import DEFAULT_FILES, ENVIRONMENT, OVERLAY, find, load, merge, notes, set_local
+from gk.config.replies import Replies, ReplyRule
 from gk.config.scanners import Clamd, Rspamd
 from gk.config.secret import beside, secret
 from gk.config.tables import (
@@ -51,6 +52,8 @@ __all__ = [
     "Log",
     "Outbound",
     "OutboundRoute",
+    "Replies",
+    "ReplyRule",
     "Reports",
     "Rspamd",
     "Security",

@@ -14,6 +14,7 @@ from gk.config.assistant import check_assistant
 from gk.config.endpoints import endpoint, is_loopback
 from gk.config.judging import check_judge
 from gk.config.outgoing import check_outgoing
+from gk.config.replies import check_replies
 from gk.config.scanners import check_scanners
 from gk.config.tables import Config, documented
 from gk.errors import ConfigError
@@ -58,6 +59,7 @@ def check(config: Config, source: str) -> None:
             raise ConfigError(f'{source}: {name} must be one of {", ".join(allowed)}, not "{value}"')
     check_outgoing(config.outbound, source)
     check_assistant(config.ai, source)
+    check_replies(config.replies, source)
     check_judge(config.judge, source)
     check_bans(config.bans, source)
     check_scanners(config.clamd, config.rspamd, config.spam.enabled, source)

@@ -9,6 +9,7 @@ from typing import Any
 from gk.config.abuse import Bans, Greylist
 from gk.config.ai import Ai
 from gk.config.key import key
+from gk.config.replies import Replies
 from gk.config.scanners import Clamd, Rspamd
 from gk.config.triage import Triage
 
@@ -273,6 +274,7 @@ class Config:
     rspamd: Rspamd = key(Rspamd(), "")
     greylist: Greylist = key(Greylist(), "")
     triage: Triage = key(Triage(), "")
+    replies: Replies = key(Replies(), "")
     reports: Reports = key(Reports(), "")
     security: Security = key(Security(), "")
     rules: Rules = key(Rules(), "")

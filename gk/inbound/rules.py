@@ -21,7 +21,7 @@ from gk.inbound.notices import Notices
 from gk.inbound.placing import Copy, Placed, as_junk
 from gk.inbound.programs import SCRIPT, Programs
 from gk.inbound.surroundings import Around, environment
-from gk.inbound.verdict import Finding, Verdict
+from gk.inbound.verdict import Finding, Verdict, forged
 from gk.message.address import Address, AddressError, parse_address
 from gk.message.header import Raw
 from gk.sieve.edit import Edits, edited
@@ -157,7 +157,7 @@ class Rules:
     def _answered(self, case: _Case, vacation: Vacation) -> list[Later]:
         """What answers the sender, where that may be; it is written now, as long as the message is at hand."""
         account, sender = case.account, case.mail.sender
-        if sender is None or case.junk or _forged(case.verdict):
+        if sender is None or case.junk or forged(case.verdict.results):
             return []
         reason = self._answers.why_not(account, vacation, case.mail)
         if reason:
@@ -275,12 +275,6 @@ async def _edited(case: _Case, edits: Edits, *, top: bool = True) -> bytes | Spo
 def _authentic(verdict: Verdict) -> bool:
     """Whether the sender is who it says, as far as that was found out."""
     return any("pass" in verdict.results.get(method, ()) for method in ("dmarc", "spf", "auth"))
-
-
-def _forged(verdict: Verdict) -> bool:
-    """Whether the sender seems not to be who it says: an answer would go to somebody else."""
-    dmarc, spf = verdict.results.get("dmarc", ()), verdict.results.get("spf", ())
-    return "fail" in dmarc or ("pass" not in dmarc and bool({"fail", "softfail"} & set(spf)))
 
 
 def _findings(outcome: Outcome) -> tuple[Finding, ...]:

@@ -1,6 +1,6 @@
 """What was decided about a message on its way in, with the evidence: a value, made by the judge, obeyed by `accept`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -80,3 +80,9 @@ class Verdict:
 
 
 UNJUDGED = Verdict()
+
+
+def forged(results: Mapping[str, Sequence[str]]) -> bool:
+    """Whether the sender seems not to be who it says: an answer would go to somebody else."""
+    dmarc, spf = results.get("dmarc", ()), results.get("spf", ())
+    return "fail" in dmarc or ("pass" not in dmarc and bool({"fail", "softfail"} & set(spf)))

@@ -15,6 +15,7 @@ from gk.outbound.author import author_domain
 from gk.outbound.bounce import RETURN_PATH, wanted
 from gk.outbound.policy import says_optional
 from gk.store.db import Store
+from gk.store.outgoing import Also
 from gk.store.queued import QueuedRecipient
 from gk.store.sending import Leaver
 from gk.store.spool import SpoolFile
@@ -81,14 +82,19 @@ class Submit:
         requiretls: bool = False,
         bulk: bool = False,
         keep: bytes | None = None,
+        also: Also | None = None,
     ) -> str:
         """Queue and deliver; return the queue id. `keep` is what goes into the account's Sent mailbox, already read.
+
+        `also` is a part of the commit that does it all.
 
         Raises NoSuchAccount, Suppressed, SendingLimit, OverQuota, Overloaded, DiskFull, ReadOnly: then nothing was
         sent, and nothing kept.
         """
         try:
-            return await self._submit(account, sender, recipients, content, envid, ret, origin, requiretls, bulk, keep)
+            return await self._submit(
+                account, sender, recipients, content, envid, ret, origin, requiretls, bulk, keep, also
+            )
         except GkError:
             if isinstance(content, SpoolFile):
                 content.discard()
@@ -106,6 +112,7 @@ class Submit:
         requiretls: bool,
         bulk: bool,
         keep: bytes | None,
+        also: Also | None,
     ) -> str:
         if self._store.sending.suppressed(account.id, (str(r.address) for r in recipients), bulk=bulk):
             raise Suppressed("a recipient is on the suppression list; «gk suppression list» shows it")
@@ -144,7 +151,7 @@ class Submit:
         prefix = await self._signature(sent, sender) if away and self._signer is not None else b""
         queue_id = await self._store.outgoing.add(
             sent, str(sender or ""), away, account=account.id, origin=origin, envid=envid, ret=ret, prefix=prefix,
-            requiretls=wanted_tls, bulk=bulk, local=local,
+            requiretls=wanted_tls, bulk=bulk, local=local, also=also,
         )  # fmt: skip
         if here:
             metrics.attempts.labels("local", "sent").inc(len(here))

@@ -32,6 +32,7 @@ from gk.store.mailboxes import Mailboxes
 from gk.store.metadata import Metadata
 from gk.store.outgoing import Outgoing
 from gk.store.rejects import Rejects
+from gk.store.replies import Replies
 from gk.store.reports import ReportCounts
 from gk.store.scripts import Scripts
 from gk.store.search.room import Search
@@ -71,7 +72,9 @@ class Store:
 
     def __init__(self, config: Config, bus: Bus, space: Space) -> None:
         self.data, self.limits = config.data, config.limits
-        self.delivering = delivery.Bounds(self.limits.keywords, self.limits.mailboxes, config.triage.enabled)
+        self.delivering = delivery.Bounds(
+            self.limits.keywords, self.limits.mailboxes, config.triage.enabled, _answered(config)
+        )
         self.bus = bus
         self.space = space
         self.reader = connect_reader(config.data)
@@ -92,6 +95,7 @@ class Store:
         self.known = Known(self)
         self.ledger = Ledger(self)
         self.triages = Triages(self)
+        self.replies = Replies(self)
         self.bans = BanRows(self)
         self.rejects = Rejects(self)
         self.greylist = Greylist(self)
@@ -240,6 +244,16 @@ class Store:
 
     def _settled(self, messages: int, size: int) -> None:
         self.space.backlog(-messages, -size)
+
+
+def _answered(config: Config) -> frozenset[str] | None:
+    """The users whose mail may be answered; all where one rule names none, None where there are no rules."""
+    rules = config.replies.rules
+    if not rules:
+        return None
+    return (
+        frozenset(user.lower() for rule in rules for user in rule.users) if all(r.users for r in rules) else frozenset()
+    )
 
 
 def _parse_mapped(mapped: mmap.mmap) -> Parsed:

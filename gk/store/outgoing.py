@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gk import metrics
@@ -26,6 +26,7 @@ DSN, VACATION = "dsn", "vacation"  # the origins of reports and of answers by pr
 
 
 Unwanted = tuple[int, str, str]  # an account, a recipient that refuses its bulk mail for good, and how
+Also = Callable[[sqlite3.Connection, list[Fact], int], None]  # given the queue id
 Attempts = list[dict[str, Any]]  # spelled out here because `list` is a method below
 
 
@@ -57,9 +58,11 @@ class Outgoing:
         requiretls: int = 0,
         bulk: bool = False,
         local: Sequence[tuple[Arrival, Sequence[Recipient]]] = (),
+        also: Also | None = None,
     ) -> int:
         """Queue a message, and deliver `local` ones in the same commit; the queue id, 0 where nobody is elsewhere.
 
+        `also` is a part of that commit: where it raises, nothing is queued or delivered.
         Raises Overloaded when the queue is full, SendingLimit, DiskFull, ReadOnly.
         """
         arrivals = [arrival, *(kept for kept, _ in local)]
@@ -80,14 +83,17 @@ class Outgoing:
             if hashes and counted is not None:
                 sending.count(db, counted, hashes, now)
             for kept, mailboxes in local:
-                delivery.deliver(db, facts, kept, mailboxes, int(now), bounds)
-            if not recipients:
-                return 0
-            message = entries.add_message(db, arrival)
-            return insert(
-                db, facts, message, recipients, now, account=account, sender=sender, origin=origin, envid=envid,
-                ret=ret, priority=priority, prefix=prefix, requiretls=requiretls, bulk=int(bulk),
-            )  # fmt: skip
+                delivery.deliver(db, facts, kept, mailboxes, int(now), bounds, counted or 0)
+            queue_id = 0
+            if recipients:
+                message = entries.add_message(db, arrival)
+                queue_id = insert(
+                    db, facts, message, recipients, now, account=account, sender=sender, origin=origin, envid=envid,
+                    ret=ret, priority=priority, prefix=prefix, requiretls=requiretls, bulk=int(bulk),
+                )  # fmt: skip
+            if also is not None:
+                also(db, facts, queue_id)
+            return queue_id
 
         try:
             queue_id = await self._store.keep_all(arrivals, work)

@@ -341,9 +341,36 @@ def m015_models(db: sqlite3.Connection) -> None:
     _apply(db, _MODELS)
 
 
+_REPLIES = """
+CREATE TABLE reply (  -- delivered messages that may be answered by GK, and what became of each
+    id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, message INTEGER NOT NULL,
+    author INTEGER NOT NULL,              -- the account here that sent it; 0: it came from elsewhere
+    state TEXT NOT NULL DEFAULT 'pending', attempts INTEGER NOT NULL DEFAULT 0,
+    created REAL NOT NULL, due REAL NOT NULL, last_attempt REAL,
+    rule TEXT NOT NULL DEFAULT '', action TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '',
+    template TEXT NOT NULL DEFAULT '', model TEXT NOT NULL DEFAULT '', confidence REAL,
+    correspondent TEXT NOT NULL DEFAULT '',  -- who is answered, in lower case
+    made INTEGER,                         -- the message that is the draft, or the number in the queue
+    UNIQUE (account, message)
+);
+CREATE INDEX reply_open ON reply (due) WHERE state = 'pending';
+CREATE INDEX reply_message ON reply (message);
+CREATE INDEX reply_attempt ON reply (account, last_attempt) WHERE attempts > 0;
+CREATE INDEX reply_correspondent ON reply (correspondent) WHERE correspondent <> '';
+CREATE TABLE reply_stop (account INTEGER PRIMARY KEY, since INTEGER NOT NULL);  -- account 0: for everybody
+CREATE INDEX outgoing_origin ON outgoing (origin, account) WHERE origin = 'ai';
+CREATE INDEX entry_thread ON entry (thread);
+"""
+
+
+def m016_replies(db: sqlite3.Connection) -> None:
+    """Answers that GK writes, and whether that is stopped."""
+    _apply(db, _REPLIES)
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     m001_first, m002_imap, m003_tls, m004_outgoing, m005_sending, m006_verdicts,
     m007_forwards, m008_rules, m009_lessons, m010_reports, m011_removes, m012_abuse,
-    m013_ledger, m014_triage, m015_models,
+    m013_ledger, m014_triage, m015_models, m016_replies,
 ]  # fmt: skip
 VERSION = len(MIGRATIONS)

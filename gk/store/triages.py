@@ -109,14 +109,16 @@ def _keep(db: sqlite3.Connection, facts: list[Fact], results: Sequence[Result], 
             triaged.append(Triaged(account, mailbox, uid))
     for (mailbox, words), uids in flagged.items():
         if words:
-            _mark(db, facts, mailbox, sorted(uids), words, limit)
+            mark(db, facts, mailbox, sorted(uids), Flags(0, words), limit)
     facts += triaged
 
 
-def _mark(
-    db: sqlite3.Connection, facts: list[Fact], mailbox: int, uids: Sequence[int], words: frozenset[str], limit: int
+def mark(
+    db: sqlite3.Connection, facts: list[Fact], mailbox: int, uids: Sequence[int], flags: Flags, limit: int
 ) -> None:
+    """Add flags to messages; a mailbox full of keywords goes without them."""
     try:
-        entries.store_flags(db, facts, mailbox, uids, "add", Flags(0, words), None, limit)
+        entries.store_flags(db, facts, mailbox, uids, "add", flags, None, limit)
     except LimitReached:
-        pass  # a mailbox full of keywords goes without
+        if flags.system:
+            entries.store_flags(db, facts, mailbox, uids, "add", Flags(flags.system), None, limit)
