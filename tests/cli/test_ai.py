@@ -60,3 +60,39 @@ def test_models_are_looked_for_and_what_they_cost_is_shown(site: Site, url: str)
     assert (line["model"], line["calls"], line["tokens_asked"], line["price"]) == ("small", 1, 1000, 0.0025)
     assert "small" in site.click("ai", "ledger").stdout
     assert "from 1 to 400" in site.run("ai", "ledger", "--days", "0").stderr
+
+
+ASKS = "Could you please send me the signed contract by Thursday? I need it for the notary. Regards, Zoe"
+
+
+def test_answers_are_listed_replayed_stopped_and_resumed(site: Site) -> None:
+    site.add_alice()
+    assert "there are no rules" in site.click("ai", "status").stdout
+    assert "there are no rules" in site.fails(1, "ai", "replay")
+    fields = {"Return-Path": "<zoe@far.test>", "From": "Zoe <zoe@far.test>", "To": ALICE, "Message-ID": "<1@far.test>"}
+    asyncio.run(_deliver(site.data, message(ASKS, **fields)))
+    site.append('[[replies.rules]]\nname = "ack"\ntemplate = "acknowledgement"\n')
+    assert "rule «ack»: draft, template acknowledgement" in site.click("ai", "status").stdout
+    with site.served():
+        found = site.json("ai", "replay", "--since", "2w", "--as", ALICE)
+        assert [(row["message"], row["would"], row["rule"]) for row in found["messages"]] == [("G1", "draft", "ack")]
+        assert "1 messages: 1 draft" in site.click("ai", "replay").stdout
+        assert site.click("ai", "replies").stdout == "nothing was looked at\n"
+        assert "no more answers for anybody; nothing waited" in site.click("ai", "stop").stdout
+        assert "stopped for all since" in site.click("ai", "status").stdout
+        assert site.json("ai", "stop", "--as", ALICE) == {"address": ALICE, "held": 0}
+        assert f"stopped for {ALICE}" in site.click("ai", "status").stdout
+        assert "answers again for anybody" in site.click("ai", "resume").stdout
+        assert site.json("ai", "resume", "--as", ALICE) == {"address": ALICE, "unanswered": 0}
+        assert site.json("ai", "replies", "--state", "completed") == []
+        assert "a state is one of" in site.run("ai", "replies", "--state", "x").stderr
+    assert site.run("ai", "replay", "--since", "soon").returncode == 2
+
+
+def test_a_template_that_cannot_be_used_is_said_by_config_check(site: Site) -> None:
+    (site.directory / "forms").mkdir()
+    (site.directory / "forms/own.en.txt").write_text("{{ nobody }}")
+    site.append('[replies]\ntemplates = "forms"\n[[replies.rules]]\nname = "own"\ntemplate = "own"\nlanguages = "en"\n')
+    assert "unknown variable nobody" in site.fails(78, "config", "check")
+    (site.directory / "forms/own.en.txt").write_text("Thank you.")
+    assert "is well" in site.click("config", "check").stdout

@@ -3,6 +3,7 @@
 Reads the first MiB of a message and at most 64 KiB of header; any bytes give a letter, or a reason why there is none.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,8 @@ NAME, SUBJECT = 60, 200  # characters
 NAMED = 500  # addresses of To and Cc that are looked at
 FILES = 20  # attachments that are named
 TO = 50  # addresses among which one of the user's is looked for, to answer from it
+
+_HOST = re.compile(r"\.\w\w")  # a dot within a word of more than initials
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ def short_name(text: str) -> str:
     name = " ".join(text.split())
     if len(name) > NAME or not name or not all(c.isalpha() or c in " -'’." for c in name):
         return ""
-    return "" if any("." in word.rstrip(".") for word in name.split()) else name
+    return "" if _HOST.search(name) else name
 
 
 def _addresses(fields: list[Field], most: int) -> list[tuple[str, Address]]:
