@@ -1,7 +1,7 @@
 """Who acts, and the rooms an action may use."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gk.accounts.aliases import Directory
 from gk.accounts.bans import Bans
@@ -15,6 +15,9 @@ from gk.net.dns import Lookups
 from gk.outbound.batch import Batch
 from gk.store.db import Store
 from gk.store.values import Account
+
+USER = frozenset({"read", "change", "send", "delete", "settings"})
+"""The scopes of a user for the own account."""
 
 
 def _silent(done: int, total: int) -> None:
@@ -77,6 +80,11 @@ class Context:
     attached: Attached = NOTHING
     account: Account | None = None
     deciding: Deciding | None = None
+
+    def as_user(self, account: Account) -> "Context":
+        """The same for one account alone, and with no more than users may do."""
+        scopes = USER if "admin" in self.scopes else self.scopes & USER
+        return replace(self, scopes=scopes, attached=NOTHING, account=account)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import Any
 from gk.actions.context import Context
 from gk.actions.registry import action
 from gk.actions.searching import Query, plain, search
+from gk.actions.whose import whose
 from gk.errors import Refused
-from gk.store.values import Account
 
 MOST = 200  # messages of one answer
 
@@ -46,17 +46,6 @@ async def mail_search(context: Context, input: Input) -> Output:
     )  # fmt: skip
     store = context.store
     return Output(await plain(store, await search(store, whose(context, input.address), query, input.limit)))
-
-
-def whose(context: Context, address: str) -> Account:
-    """The account that is meant: the caller's own, or the one an administrator names."""
-    if context.account is None:
-        if not address:
-            raise Refused("whose mail? name an address")
-        return context.store.accounts.get(address)
-    if address and address.lower() != context.account.address:
-        raise Refused("that is another account")
-    return context.account
 
 
 def _day(text: str) -> int:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from gk.actions.context import Context
 from gk.actions.registry import action
+from gk.actions.undo import Undo
+from gk.actions.whose import whose
 from gk.errors import MailboxExists, Refused
 from gk.store.values import SPECIAL
 
@@ -12,8 +14,8 @@ USES = frozenset(use for _, use in SPECIAL)
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    address: str
     mailbox: str
+    address: str = ""
     special_use: str | None = None
     subscribe: bool = True
 
@@ -22,9 +24,10 @@ class Input:
 class Output:
     mailbox: str
     made: bool
+    undo: list[Undo]
 
 
-@action("mailbox_add", scope="admin")
+@action("mailbox_add", scope="change")
 async def mailbox_add(context: Context, input: Input) -> Output:
     r"""Make a mailbox, with the superior ones its name has, unless it is there; subscribe to it where asked.
 
@@ -32,7 +35,7 @@ async def mailbox_add(context: Context, input: Input) -> Output:
     """
     if input.special_use is not None and input.special_use not in USES:
         raise Refused(f"a special use is one of {', '.join(sorted(USES))}")
-    account = context.store.accounts.get(input.address)
+    account = whose(context, input.address)
     rooms = context.store.mailboxes
     made = False
     if rooms.find(account.id, input.mailbox) is None:
@@ -44,4 +47,5 @@ async def mailbox_add(context: Context, input: Input) -> Output:
     name = rooms.get(account.id, input.mailbox).name
     if input.subscribe:
         await rooms.subscribe(account.id, name, True)
-    return Output(name, made)
+    undo = [Undo("mailbox_remove", {"mailbox": name, "address": account.address})] if made else []
+    return Output(name, made, undo)

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from gk.actions.context import Context
 from gk.actions.registry import action
+from gk.actions.whose import whose
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    address: str
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,10 @@ class Output:
     mailboxes: list[Entry]
 
 
-@action("mailbox_list", scope="admin")
+@action("mailbox_list", scope="read")
 async def mailbox_list(context: Context, input: Input) -> Output:
     """List the mailboxes of an account, INBOX first, with their messages and the bytes in them."""
-    account = context.store.accounts.get(input.address)
+    account = whose(context, input.address)
     rooms = context.store.mailboxes
     subscribed = rooms.subscribed(account.id)
     found = []

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,11 +29,15 @@ def configuration(context: click.Context) -> Config:
     return load(path)
 
 
-def act(config: Config, action: str, arguments: Mapping[str, Any]) -> Any:
-    """Do an action, with a progress bar where it reports progress to a person."""
+def _nobody(content: bytes) -> None:
+    """Nobody takes what comes beside an answer."""
+
+
+def act(config: Config, action: str, arguments: Mapping[str, Any], take: Callable[[bytes], None] = _nobody) -> Any:
+    """Do an action, with a progress bar where it reports progress to a person; `take` gets what comes beside."""
     with Bar(action) as bar:
         try:
-            return call(config.data, action, arguments, bar.show)
+            return call(config.data, action, arguments, bar.show, take=take)
         except NoDaemon:
             pass
         app, registry = discover.module("gk", "app"), discover.module("gk.actions", "registry")
@@ -42,7 +46,11 @@ def act(config: Config, action: str, arguments: Mapping[str, Any]) -> Any:
 
         async def alone() -> Any:
             async with app.rooms(config) as rooms:
-                return await registry.run(action, arguments, rooms.context(frozenset({"admin"}), bar.show))
+                door = discover.module("gk.actions", "context").Attached(give=give)
+                return await registry.run(action, arguments, rooms.context(frozenset({"admin"}), bar.show, door))
+
+        async def give(content: bytes) -> None:
+            take(content)
 
         try:
             return asyncio.run(alone())

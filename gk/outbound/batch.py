@@ -43,7 +43,9 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class _To:
+class To:
+    """An envelope recipient."""
+
     address: Address
     notify: str | None = None
     orcpt: str | None = None
@@ -107,7 +109,7 @@ class Batch:
             raise LimitReached("the message is too large")
         try:
             queue_id = await self.submit.submit(
-                account, sender, [_To(address) for address in left], content, origin="api", bulk=message.bulk,
+                account, sender, [To(address) for address in left], content, origin="api", bulk=message.bulk,
                 keep=drafts.copy(message, content) if message.keep else None,
             )  # fmt: skip
         except Suppressed:  # put there since

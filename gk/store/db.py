@@ -21,6 +21,7 @@ from gk.service import supervise
 from gk.store import delivery
 from gk.store.accounts import Accounts
 from gk.store.bans import BanRows
+from gk.store.conversations import Conversations
 from gk.store.directory import connect_reader, lock, prepare
 from gk.store.filer import Filer
 from gk.store.forwards import Forwards
@@ -93,6 +94,7 @@ class Store:
         self.verdicts = Verdicts(self)
         self.lessons = Lessons(self)
         self.known = Known(self)
+        self.conversations = Conversations(self)
         self.ledger = Ledger(self)
         self.triages = Triages(self)
         self.replies = Replies(self)

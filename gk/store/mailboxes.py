@@ -30,6 +30,7 @@ Uids = list[int]
 Ranges = list[tuple[int, int]]
 UidPairs = tuple[list[int], list[int]]
 Words = list[str]
+Numbers = list[int]
 Rows = list[tuple[Any, ...]]
 FoundContents = list[Content | None]
 
@@ -176,10 +177,13 @@ class Mailboxes:
         name, limit = names.canonical(name), self._limits.mailboxes
         return await self._commits.do(lambda db, facts: names.create(db, facts, account, name, special_use, limit))
 
-    async def delete(self, account: int, name: str) -> None:
-        """Raises NoSuchMailbox, Refused. Gone for everybody at once; its messages follow in slices."""
+    async def delete(self, account: int, name: str, *, empty: bool = False) -> None:
+        """Raises NoSuchMailbox, Refused; with `empty` also where it has messages.
+
+        Gone for everybody at once; its messages follow in slices.
+        """
         name = names.canonical(name)
-        await self.purge(await self._commits.do(lambda db, facts: names.delete(db, facts, account, name)))
+        await self.purge(await self._commits.do(lambda db, facts: names.delete(db, facts, account, name, empty=empty)))
 
     async def purge(self, mailbox: int) -> None:
         """Remove what is left of a deleted mailbox."""
@@ -241,6 +245,21 @@ class Mailboxes:
     async def content_of(self, message: int) -> Content | None:
         """A message's bytes by its id, wherever it stands: for the queue."""
         return await self._contents.of_message(message)
+
+    def thread(self, account: int, message: int, most: int) -> Numbers:
+        """Ids of the last messages of an account in the thread of one, the oldest first, that one among them.
+
+        What is in Junk, Trash and Drafts belongs to none.
+        """
+        rows = self._db.execute(
+            "SELECT o.message, min(o.date) FROM entry e JOIN mailbox b ON b.id = e.mailbox AND b.account = ?1"
+            " JOIN entry o ON o.thread = e.thread JOIN mailbox c ON c.id = o.mailbox AND c.account = ?1"
+            " WHERE e.message = ?2 AND (o.message = ?2 OR"
+            " coalesce(c.special_use, '') NOT IN ('\\Junk', '\\Trash', '\\Drafts'))"
+            " GROUP BY o.message ORDER BY o.message = ?2 DESC, 2 DESC, 1 DESC LIMIT ?3",
+            (account, message, most),
+        ).fetchall()
+        return [number for number, _ in sorted(rows, key=lambda row: (row[1], row[0]))]
 
     def vanished(self, mailbox: Mailbox, since: int, among: Ranges | None = None) -> Ranges:
         """The uids expunged after the modseq `since`, as ordered ranges; of `among`, ordered ranges, where given.

@@ -115,13 +115,15 @@ def rename(db: sqlite3.Connection, facts: list[Fact], account: int, old: str, ne
     facts.append(Filing())
 
 
-def delete(db: sqlite3.Connection, facts: list[Fact], account: int, name: str) -> int:
+def delete(db: sqlite3.Connection, facts: list[Fact], account: int, name: str, *, empty: bool = False) -> int:
     """DELETE: the mailbox is gone at once; `purge` takes its messages away in slices. Its inferiors stay."""
     if name == INBOX:
         raise Refused("INBOX cannot be deleted")
-    row = db.execute("SELECT id FROM mailbox WHERE account = ? AND name = ?", (account, name)).fetchone()
+    row = db.execute("SELECT id, messages FROM mailbox WHERE account = ? AND name = ?", (account, name)).fetchone()
     if row is None:
         raise NoSuchMailbox("there is no mailbox of that name")
+    if empty and row[1]:
+        raise Refused("the mailbox has messages")
     mailbox = int(row[0])
     # No account has a negative id: the row is out of everybody's sight until it is purged.
     db.execute(

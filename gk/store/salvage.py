@@ -58,7 +58,7 @@ def save_accounts(db: sqlite3.Connection, damaged: Path, summary: Summary) -> No
     """
     for table in (
         "account", "app_password", "subscription", "metadata", "suppressed", "sent_to", "forward",
-        "script", "rule", "absence", "answered", "seen_id", "sign", "learnt", "model_use", "model_answer",
+        "script", "rule", "absence", "answered", "seen_id", "sign", "learnt", "model_use", "conversation",
     ):  # fmt: skip
         columns = [row[1] for row in _readable(damaged, f"PRAGMA table_info({table})")]
         for row in _readable(damaged, f"SELECT * FROM {table}"):

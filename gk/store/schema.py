@@ -359,7 +359,6 @@ CREATE INDEX reply_attempt ON reply (account, last_attempt) WHERE attempts > 0;
 CREATE INDEX reply_correspondent ON reply (correspondent) WHERE correspondent <> '';
 CREATE TABLE reply_stop (account INTEGER PRIMARY KEY, since INTEGER NOT NULL);  -- account 0: for everybody
 CREATE INDEX outgoing_origin ON outgoing (origin, account) WHERE origin = 'ai';
-CREATE INDEX entry_thread ON entry (thread);
 """
 
 
@@ -368,9 +367,32 @@ def m016_replies(db: sqlite3.Connection) -> None:
     _apply(db, _REPLIES)
 
 
+_TALKS = """
+CREATE TABLE conversation (  -- with the assistant; `turns` is JSON, compressed
+    id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, last INTEGER NOT NULL, turns BLOB NOT NULL
+);
+CREATE INDEX conversation_account ON conversation (account, last);
+CREATE TABLE effect (  -- what the assistant did; `undo` is JSON, the actions that take it back
+    id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, at INTEGER NOT NULL, words TEXT NOT NULL,
+    undo TEXT NOT NULL, undone INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX effect_account ON effect (account, id);
+CREATE TABLE confirmation (  -- what waits for its owner's yes, the word of which is hashed
+    hash BLOB PRIMARY KEY, account INTEGER NOT NULL, until INTEGER NOT NULL, action TEXT NOT NULL,
+    arguments TEXT NOT NULL, words TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX entry_thread ON entry (thread);
+"""
+
+
+def m017_talks(db: sqlite3.Connection) -> None:
+    """Talks with the assistant, what it did, and what waits for a yes; the messages of a thread are asked for."""
+    _apply(db, _TALKS)
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     m001_first, m002_imap, m003_tls, m004_outgoing, m005_sending, m006_verdicts,
     m007_forwards, m008_rules, m009_lessons, m010_reports, m011_removes, m012_abuse,
-    m013_ledger, m014_triage, m015_models, m016_replies,
+    m013_ledger, m014_triage, m015_models, m016_replies, m017_talks,
 ]  # fmt: skip
 VERSION = len(MIGRATIONS)

@@ -102,9 +102,11 @@ async def test_what_is_no_message_is_refused_and_leaves_nothing(rooms: Rooms, me
 
 
 async def test_a_mailbox_is_made_once_and_listed(rooms: Rooms) -> None:
-    assert (await act(rooms, "mailbox_add", mailbox="A/B"))[0] == {"mailbox": "A/B", "made": True}
-    assert (await act(rooms, "mailbox_add", mailbox="A/B", subscribe=False))[0] == {"mailbox": "A/B", "made": False}
-    assert (await act(rooms, "mailbox_add", mailbox="inbox"))[0] == {"mailbox": "INBOX", "made": False}
+    made, _ = await act(rooms, "mailbox_add", mailbox="A/B")
+    assert made["made"] and made["undo"][0]["action"] == "mailbox_remove"
+    again = {"mailbox": "A/B", "made": False, "undo": []}
+    assert (await act(rooms, "mailbox_add", mailbox="A/B", subscribe=False))[0] == again
+    assert (await act(rooms, "mailbox_add", mailbox="inbox"))[0] == again | {"mailbox": "INBOX"}
     with pytest.raises(Refused, match="has the use"):
         await act(rooms, "mailbox_add", mailbox="C", special_use="\\Sent")
     with pytest.raises(Refused, match="special use is one of"):
