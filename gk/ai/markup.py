@@ -13,6 +13,13 @@ _INVISIBLE = re.compile(r"[\u00ad\u034f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u
 _HIDDEN = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|mso-hide\s*:\s*all|\shidden\b", re.I
 )
+# What only a program reads: as above, or white, clear, tiny, without height, or beside the page.
+_UNREADABLE = re.compile(
+    _HIDDEN.pattern + r"|opacity\s*:\s*0(?:\.0*)?\s*(?:[;\"']|\Z)|font-size\s*:\s*[01](?:\.\d+)?(?:px|pt|%)"
+    r"|(?<![-\w])color\s*[:=]\s*[\"']?(?:white|transparent|#fff(?:fff)?\b|rgba?\(\s*255\s*,\s*255\s*,\s*255)"
+    r"|(?<!-)(?:max-)?height\s*:\s*0(?!\.?[1-9])|text-indent\s*:\s*-\d{3}|(?:left|top)\s*:\s*-\d{3}",
+    re.I,
+)
 _BLOCKS = frozenset(
     "address article aside blockquote br center dd div dl dt fieldset figcaption footer form h1 h2 h3 h4 h5 h6 header "
     "hr li main nav ol p pre section table tbody td tfoot th thead tr ul".split()
@@ -21,8 +28,12 @@ _UNREAD = frozenset("head script style template title noscript select object svg
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 
 
-def lines(html: str) -> str:
-    """The visible text of `html`, lines ended by LF; any text gives some."""
+def lines(html: str, *, wary: bool = False) -> str:
+    """The visible text of `html`, lines ended by LF; any text gives some.
+
+    `wary` leaves out what is hardly visible too: white text on a dark ground goes with it.
+    """
+    hidden = _UNREADABLE if wary else _HIDDEN
     out: list[str] = []
     at, depth = 0, 0
     size = len(html)
@@ -43,7 +54,7 @@ def lines(html: str) -> str:
         name = name.lower()
         closing = bool(tag[1])
         if not closing and (
-            name in _UNREAD or (tag[3] and name not in _VOID and len(tag[3]) < 2_000 and _HIDDEN.search(tag[3]))
+            name in _UNREAD or (tag[3] and name not in _VOID and len(tag[3]) < 2_000 and hidden.search(tag[3]))
         ):
             at = _behind(html, at, name)
             continue

@@ -55,8 +55,11 @@ class View:
     reason: str = ""
 
 
-def view(raw: Raw, part: Part | None = None) -> View:
-    """The view of a message, whose scan may be given; any bytes give one."""
+def view(raw: Raw, part: Part | None = None, *, wary: bool = False) -> View:
+    """The view of a message, whose scan may be given; any bytes give one.
+
+    `wary`: without text that is there but hardly visible (`markup.lines`).
+    """
     part = part or scan(raw)
     found = part.fields or {}
     marks = _header_marks(raw, part)
@@ -72,7 +75,7 @@ def view(raw: Raw, part: Part | None = None) -> View:
         marks.add("#role")
     if domain and domain in _domains(found.get(b"to", b"")[:4_096]):
         marks.add("#colleague")
-    text, reason = _text(raw, part, marks)
+    text, reason = _text(raw, part, marks, wary)
     sent = parse_date(found.get(b"date", b"")[:200])
     return View(subject, name, local, domain, text, frozenset(marks), sent, reason or _lack(text))
 
@@ -132,7 +135,7 @@ _TELLING = frozenset(
 )  # fmt: skip
 
 
-def _text(raw: Raw, part: Part, marks: set[str]) -> tuple[str, str]:
+def _text(raw: Raw, part: Part, marks: set[str], wary: bool) -> tuple[str, str]:
     """The text to look at and what hindered: plain text goes before HTML (RFC 2046 section 5.1.4 prefers the last)."""
     plain: list[Part] = []
     html: Part | None = None
@@ -159,7 +162,7 @@ def _text(raw: Raw, part: Part, marks: set[str]) -> tuple[str, str]:
                 reason = "unknown charset"
             content = raw[item.body : min(item.end, item.body + READ)]
             text = decode(transfer_decode(content, item.encoding), label)
-            pieces.append(markup.lines(text) if item is html else _lines(text))
+            pieces.append(markup.lines(text, wary=wary) if item is html else _lines(text))
         found = words.composed("\n".join(pieces)[:TEXT])
         if found and not found.isspace():
             if candidate and candidate[0] is html:

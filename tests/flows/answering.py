@@ -3,6 +3,7 @@
 import asyncio
 import email
 import email.message
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -65,7 +66,7 @@ async def befriended(gk: House, address: str = ZOE) -> None:
     account = gk.rooms.store.accounts.get(ALICE)
     sending = gk.rooms.store.sending
     mark = sending.hash(account.id, address)
-    await gk.rooms.store.commits.do(lambda db, facts: sending.count(db, account.id, [mark], 1.0e9))
+    await gk.rooms.store.commits.do(lambda db, facts: sending.count(db, account.id, [mark], time.time()))
 
 
 async def settled(gk: House, count: int = 1, address: str = "") -> list[dict[str, Any]]:

@@ -77,10 +77,11 @@ def read(raw: bytes) -> Letter | str:
     name, author = authors[0]
     seen = _addresses([*fields.get("to", []), *fields.get("cc", [])], NAMED)
     named = frozenset(address.key for _, address in (*authors, *replies, *seen))
+    seen_by = tuple(address for _, address in seen[:TO])
+    wanted = replies[0][1] if replies else None
     return Letter(
-        mail, view(raw, tree), mail.sender, author, name, replies[0][1] if replies else None, subject, in_reply_to,
-        references, named, tuple(address for _, address in seen[:TO]), _files(tree), tree,
-        "return-path" in fields,
+        mail, view(raw, tree, wary=True), mail.sender, author, name, wanted, subject, in_reply_to, references, named,
+        seen_by, _files(tree), tree, "return-path" in fields,
     )  # fmt: skip
 
 

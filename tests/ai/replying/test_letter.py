@@ -124,7 +124,10 @@ def test_a_conversation_has_at_most_32_kib_and_keeps_the_mail() -> None:
 def test_quoted_and_hidden_text_is_not_what_the_writer_says() -> None:
     page = (
         '<p>See you.</p><div style="display:none">hidden-canary</div><blockquote>quoted-canary</blockquote>'
-        '<span style="font-size:0">tiny-canary</span>'
+        '<span style="font-size:0">tiny-canary</span><p style="color: #FFF; font-size:12px">white-canary</p>'
+        '<font color="white">white-canary</font><div style="opacity:0">clear-canary</div>'
+        '<div style="max-height:0;overflow:hidden">flat-canary</div><i style="left:-9999px">far-canary</i>'
+        '<p style="font-size: 1px">tiny-canary</p><p style="color:rgb(255, 255, 255)">white-canary</p>'
     )
     assert said(letter(page, Content_Type="text/html")) == "See you."
     assert said(letter("Yes.\r\n\r\nOn Monday Ann wrote:\r\n> quoted-canary\r\n")) == "Yes."
