@@ -43,11 +43,13 @@ def letter(body: str = ASKS, number: int = 1, **fields: str) -> bytes:
 
 @asynccontextmanager
 async def answering(
-    directory: Path, rules: str = DRAFTS, play: Play | None = None, *, ai: str = "", **more: Any
+    directory: Path, rules: str = DRAFTS, play: Play | None = None, *, ai: str = "", seconds: int = 5, **more: Any
 ) -> AsyncIterator[tuple[House, Endpoint]]:
     """A house with these rules and a model that says this; far.test proves its mail by SPF, or strangers are judged."""
     async with endpoint(play or says()) as model:
-        models = f'[ai]\n{ai}\n[[ai.models]]\nurl = "{model.url}"\nmodel = "scripted"\nseconds = 5\n' if play else ""
+        models = (
+            f'[ai]\n{ai}\n[[ai.models]]\nurl = "{model.url}"\nmodel = "scripted"\nseconds = {seconds}\n' if play else ""
+        )
         tables = f"[judge]\ntrusted = []\n{models}{rules}"
         async with house(directory, judge=tables, **more) as gk:
             for name in ("far.test", "mx.far.test"):  # the second is what says HELO

@@ -117,7 +117,7 @@ class Responder:
         silent: list[tuple[int, str, Outcome]] = []
         cases: list[tuple[Job, Case]] = []
         for job in jobs:
-            found = await self._decided(job)
+            found = await self._decided(job, [case for _, case in cases])
             if isinstance(found, Case):
                 cases.append((job, found))
             else:
@@ -132,8 +132,8 @@ class Responder:
             for job, case in cases:
                 group.create_task(self._answered(replace(job, attempts=job.attempts + 1), case), name=self.name)
 
-    async def _decided(self, job: Job) -> Case | Outcome:
-        """What is to be done about a message now."""
+    async def _decided(self, job: Job, others: Sequence[Case]) -> Case | Outcome:
+        """What is to be done about a message now; `others` are about to be answered."""
         now = time.time()
         try:
             account = self._store.accounts.by_id(job.account)
@@ -147,7 +147,7 @@ class Responder:
             if line.answered:
                 return Outcome(reason="it was answered already")
             found = await self._deciding.of(account, line, job.author, job.created)
-            if isinstance(found, Case) and (reason := self._too_many(found, now)):
+            if isinstance(found, Case) and (reason := self._too_many(found, others, now)):
                 return replace(found.outcome, reason=reason)
             return found
         except GkError as error:
@@ -157,12 +157,14 @@ class Responder:
             log.exception("event=reply_undecided message=%d error=%s", job.message, type(error).__name__)
             return Outcome(reason="it could not be looked at")
 
-    def _too_many(self, case: Case, now: float) -> str:
+    def _too_many(self, case: Case, others: Sequence[Case], now: float) -> str:
         """Why nothing is written any more for a while, before a model is asked."""
-        account, config, replies = case.account.id, self._config, self._store.replies
-        if replies.written(account, now - HOUR) >= config.written_per_hour:
+        config, replies = self._config, self._store.replies
+        account, sender = case.account.id, case.outcome.correspondent
+        same = [other.outcome.correspondent for other in others if other.account.id == account]
+        if replies.written(account, now - HOUR) + len(same) >= config.written_per_hour:
             return f"{config.written_per_hour} answers were tried in the last hour (replies.written_per_hour)"
-        if replies.written(account, now - DAY, case.target.key) >= config.drafts_per_sender:
+        if replies.written(account, now - DAY, sender) + same.count(sender) >= config.drafts_per_sender:
             return f"its sender got {config.drafts_per_sender} answers in a day (replies.drafts_per_sender)"
         return ""
 
