@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -86,6 +87,7 @@ from gk.outbound.transport import Transport
 from gk.service import supervise
 from gk.smtp.server import SmtpServer
 from gk.store.db import Store
+from gk.store.retention import Retaining
 from gk.store.search.indexer import Indexer
 from gk.tls.certs import KEYS, Certificates
 
@@ -156,6 +158,8 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
     inherited = systemd.inherited()
     async with Store.open(config, bus) as store:
         here, rules = _rooms(config, store)
+        indexer = Indexer(store, config.log.format)
+        here = replace(here, forgetting=indexer.erase)
         certificates = Certificates(config)
         failures = Failures(config.limits, bans=here.bans)
         logins = Logins(store.accounts, here.passwords, failures, config.domains)
@@ -195,7 +199,8 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
             *((Triaging(store, marking=config.triage.keywords),) if config.triage.enabled else ()),
             policies,
             runner,
-            Indexer(store, config.log.format),
+            indexer,
+            Retaining(store, config.retention),
             QuotaWatch(store, Notices(store, config.hostname), bus, config.limits.quota_warning),
             *((Probing(here.models),) if here.models else ()),
             *_responder(config, here, signer),

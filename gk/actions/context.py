@@ -64,6 +64,7 @@ class Names:
 class Context:
     """One call of an action. `scopes` is what its caller may do; `progress(done, total)` shows long work.
 
+    `forgetting` leaves nothing in the search index of what was removed; None where nobody keeps it up.
     `account` is the user who calls; None at doors of administrators, who act for the account they name. `deciding` is
     None where no mail is answered.
     """
@@ -80,6 +81,7 @@ class Context:
     attached: Attached = NOTHING
     account: Account | None = None
     deciding: Deciding | None = None
+    forgetting: Callable[[], Awaitable[None]] | None = None
 
     def as_user(self, account: Account) -> "Context":
         """The same for one account alone, and with no more than users may do."""
@@ -99,6 +101,7 @@ class Rooms:
     bans: Bans
     models: Models
     deciding: Deciding | None = None
+    forgetting: Callable[[], Awaitable[None]] | None = None
 
     def context(
         self,
@@ -109,5 +112,5 @@ class Rooms:
     ) -> Context:
         return Context(
             self.store, self.directory, self.passwords, self.names, self.batch, self.bans, self.models, scopes,
-            progress, attached, account, self.deciding,
+            progress, attached, account, self.deciding, self.forgetting,
         )  # fmt: skip

@@ -10,6 +10,7 @@ from gk.config.checks import parse
 from gk.config.endpoints import endpoint, is_loopback
 from gk.config.reading import DEFAULT_FILES, ENVIRONMENT, OVERLAY, find, load, merge, notes, set_local
 from gk.config.replies import Replies, ReplyRule
+from gk.config.retention import Retention
 from gk.config.scanners import Clamd, Rspamd
 from gk.config.secret import beside, secret
 from gk.config.tables import (
@@ -55,6 +56,7 @@ __all__ = [
     "Replies",
     "ReplyRule",
     "Reports",
+    "Retention",
     "Rspamd",
     "Security",
     "Smtp",

@@ -10,6 +10,7 @@ from gk.config.abuse import Bans, Greylist
 from gk.config.ai import Ai
 from gk.config.key import key
 from gk.config.replies import Replies
+from gk.config.retention import Retention
 from gk.config.scanners import Clamd, Rspamd
 from gk.config.triage import Triage
 
@@ -274,6 +275,7 @@ class Config:
     rspamd: Rspamd = key(Rspamd(), "")
     greylist: Greylist = key(Greylist(), "")
     triage: Triage = key(Triage(), "")
+    retention: Retention = key(Retention(), "")
     replies: Replies = key(Replies(), "")
     reports: Reports = key(Reports(), "")
     security: Security = key(Security(), "")

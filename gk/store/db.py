@@ -23,6 +23,7 @@ from gk.store.accounts import Accounts
 from gk.store.bans import BanRows
 from gk.store.conversations import Conversations
 from gk.store.directory import connect_reader, lock, prepare
+from gk.store.erasure import Erasure
 from gk.store.filer import Filer
 from gk.store.forwards import Forwards
 from gk.store.greylist import Greylist
@@ -72,7 +73,7 @@ class Store:
     """All that is kept: mailboxes, accounts, the outgoing queue."""
 
     def __init__(self, config: Config, bus: Bus, space: Space) -> None:
-        self.data, self.limits = config.data, config.limits
+        self.data, self.limits, self.retention = config.data, config.limits, config.retention
         self.delivering = delivery.Bounds(
             self.limits.keywords, self.limits.mailboxes, config.triage.enabled, _answered(config)
         )
@@ -95,6 +96,7 @@ class Store:
         self.lessons = Lessons(self)
         self.known = Known(self)
         self.conversations = Conversations(self)
+        self.erasure = Erasure(self)
         self.ledger = Ledger(self)
         self.triages = Triages(self)
         self.replies = Replies(self)

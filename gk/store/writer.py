@@ -28,6 +28,7 @@ Work = Callable[[sqlite3.Connection, list[Fact]], T]
 
 BATCH = 256  # units of one commit: bounds the time of a transaction, and so everybody's wait
 WAITING = 20_000  # units waiting; more than that is refused, not queued
+CHECKPOINTS, PAUSE = 100, 0.05  # tries to empty the log, and seconds between two of them
 CHECKPOINT = 4000  # WAL pages (16 MiB) before SQLite moves them into the database
 
 _PRAGMAS = (
@@ -128,6 +129,7 @@ class Commits:
         self._path, self._publish, self._relief = path, publish, relief
         self._waiting: deque[Unit[Any]] = deque()
         self._wake = asyncio.Event()
+        self._compacting: list[asyncio.Future[None]] = []
         self.broken: str | None = None
         """Why nothing is written any more; None while all is well."""
 
@@ -146,6 +148,18 @@ class Commits:
         self._wake.set()
         return await unit.done
 
+    async def compact(self) -> None:
+        """Leave nothing of what was deleted in the files: the database is written anew, and its log emptied.
+
+        Everybody's changes wait meanwhile. Raises DiskFull, Unavailable where a reader was in the way.
+        """
+        if self.broken:
+            raise ReadOnly(self.broken)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._compacting.append(done)
+        self._wake.set()
+        await done
+
     async def run(self, ready: asyncio.Event) -> None:
         finished: list[Unit[Any]] = []
         factory = functools.partial(Writer, self._waiting, finished, self._relief)
@@ -159,11 +173,16 @@ class Commits:
                     self._wake.clear()
                     while self._waiting:
                         await self._commit(db, finished)
+                    while self._compacting:
+                        await self._compact(db, self._compacting.pop())
             finally:
                 # Whoever asked for a write was promised an answer: finish what is waiting, then close.
                 while self._waiting and not self.broken:
                     await asyncio.shield(self._commit(db, finished))
                 self._refuse_waiting()
+                for done in self._compacting:
+                    if not done.done():
+                        done.set_exception(Unavailable("the server is stopping"))
 
     async def _commit(self, db: aiosqlite.Connection, finished: "list[Unit[Any]]") -> None:
         began = time.perf_counter()
@@ -176,6 +195,23 @@ class Commits:
             raise
         self._settle(finished)
         metrics.commits.observe(time.perf_counter() - began)
+
+    async def _compact(self, db: aiosqlite.Connection, done: "asyncio.Future[None]") -> None:
+        try:
+            await db.execute_fetchall("VACUUM")
+            for _ in range(CHECKPOINTS):
+                ((busy, *_),) = await db.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+                if not busy:
+                    break
+                await asyncio.sleep(PAUSE)  # a reader is in the middle of something
+            else:
+                raise Unavailable("the log could not be emptied while somebody read; try again")
+        except (sqlite3.Error, Unavailable) as error:
+            if not done.done():
+                done.set_exception(self._translate(error))
+        else:
+            if not done.done():
+                done.set_result(None)
 
     def _settle(self, finished: "list[Unit[Any]]") -> None:
         batch, finished[:] = finished[:], []
