@@ -72,9 +72,10 @@ class Templates:
         self._text = _environment(sources, escape=False)
         self._html = _environment(sources, escape=True)
         self._sources = sources
-        for name in sources:
-            if not name.startswith("_"):
-                self._check(name, directory)
+        mine = [name for name in sources if not name.startswith("_")]
+        for name in mine:
+            self._check(name, directory)
+        self._asking = frozenset(name.rpartition(".")[0] for name in mine if AI in self._used(name))
 
     @property
     def names(self) -> frozenset[str]:
@@ -85,7 +86,7 @@ class Templates:
 
     def needs_model(self, name: str, language: str) -> bool:
         """Whether the answer has something in it that only a model can write."""
-        return any(AI in self._used(each) for each in (f"{name}.{language}.txt", f"{name}.{language}.html"))
+        return f"{name}.{language}" in self._asking
 
     def fill(self, name: str, language: str, values: Mapping[str, str]) -> Filled:
         """The answer. Raises TemplateFailed."""
