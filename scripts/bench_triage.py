@@ -18,7 +18,7 @@ from typing import Any
 TOP = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TOP), str(TOP / "scripts")]
 
-from train_triage_text import made, read  # noqa: E402
+from train_triage_text import made, mails  # noqa: E402
 
 from gk.ai.signals import entities, names  # noqa: E402
 from gk.ai.signals.compression import own, summary  # noqa: E402
@@ -82,8 +82,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.labelled is None:
         chance = random.Random(1)
-        written = [each for path in sorted((TOP / "tests/data/triage").glob("[!c]*.txt")) for each in read(path)]
-        speed([made(each, chance) for each in written], options.rounds)
+        speed([made(each, chance) for each in mails(TOP / "tests/data/triage")], options.rounds)
         return
     labels = [json.loads(line) for line in (options.labelled / "labels.jsonl").read_text().splitlines()]
     contents = [(options.labelled / str(label["file"])).read_bytes() for label in labels]

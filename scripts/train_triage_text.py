@@ -54,15 +54,34 @@ def read(path: Path) -> list[Written]:
     return out
 
 
-def concepts(path: Path, stem: Callable[[str], str]) -> dict[str, tuple[str, ...]]:
-    """Stems and pairs of stems with the concepts they belong to; each line of the file is `NAME: words, ...`."""
+LISTS = ("concepts", "thesaurus")  # files of words, not of mails
+
+
+def mails(folder: Path) -> list[Written]:
+    """All mails that were written down."""
+    return [each for path in sorted(folder.glob("*.txt")) if path.stem not in LISTS for each in read(path)]
+
+
+def concepts(folder: Path, stem: Callable[[str], str]) -> dict[str, tuple[str, ...]]:
+    """Stems and pairs of stems with the wide groups of meaning they belong to; lines are `NAME: words, ...`."""
+    lines = (folder / "concepts.txt").read_text().splitlines()
+    named = [line.partition(":") for line in lines if ":" in line and not line.startswith("#")]
+    return _grouped([(f"={name}", words) for name, _, words in named], stem)
+
+
+def thesaurus(folder: Path, stem: Callable[[str], str]) -> dict[str, tuple[str, ...]]:
+    """Stems and pairs of stems with the words of both languages that say the same; a group is a line `words, ...`."""
+    lines = (folder / "thesaurus.txt").read_text().splitlines()
+    return _grouped([(f"~{n}", line) for n, line in enumerate(lines) if not line.startswith("#")], stem)
+
+
+def _grouped(groups: list[tuple[str, str]], stem: Callable[[str], str]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
-    for line in path.read_text().splitlines():
-        name, colon, words = line.partition(":")
-        if colon and not line.startswith("#"):
-            for word in words.split(","):
-                if key := stem(word):
-                    found[key] = (*found.get(key, ()), f"={name}")
+    for name, words in groups:
+        for word in words.split(","):
+            key = stem(word)
+            if key and key.count(" ") < 2:
+                found[key] = (*found.get(key, ()), name)
     return found
 
 
@@ -192,8 +211,8 @@ def made(written: Written, chance: random.Random) -> View:
         if chance.random() < 0.15:  # out-of-office replies, and robots that bear a name
             name, local = f"{first} {last}", f"{first}.{last}".lower()
         marks |= _bulk(written, chance)
-        if chance.random() < 0.6:
-            marks |= {"#html"} | ({"#only-html"} if chance.random() < 0.6 else set())
+        if chance.random() < (0.9 if written.category == "newsletter" else 0.6):
+            marks |= {"#html"} | ({"#only-html"} if chance.random() < 0.8 else set())
     else:
         name = f"{first} {last}"
         local = chance.choice(
@@ -209,8 +228,8 @@ def made(written: Written, chance: random.Random) -> View:
                 body += "\n" + ("Tél. " if language == "fr" else "Phone: ") + _SLOT.sub(fill, "{t}")
         if "list" in written.form or (written.urgency != "critical" and chance.random() < 0.1):
             marks |= {"#list", "#unsubscribe", "#bulk"}
-        if chance.random() < 0.3:
-            marks |= {"#html", "#only-html"}
+        if chance.random() < 0.55:
+            marks |= {"#html"} | ({"#only-html"} if chance.random() < 0.5 else set())
         if written.urgency in ("critical", "high") and chance.random() < 0.15:
             marks.add("#priority")
         body = chance.choice(GREETINGS[language]) + "\n" + body

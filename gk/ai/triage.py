@@ -11,7 +11,7 @@ from gk.ai.signals.bant import bant
 from gk.ai.signals.category import category
 from gk.ai.signals.compression import Own, own, summary
 from gk.ai.signals.features import Features, features
-from gk.ai.signals.judging import SECOND, Verdict, purpose
+from gk.ai.signals.judging import Verdict
 from gk.ai.signals.keywords import keywords
 from gk.ai.signals.language import language
 from gk.ai.signals.linear import Model, model
@@ -104,7 +104,6 @@ def triage(view: View, weights: Model | None = None) -> Triage:
     what = category(scores, seen.marks)
     machine = notification(scores, seen.marks)
     automatic = machine.label == "notification"
-    scores = weights.second(scores, purpose(what.label, automatic), SECOND)
     verdicts: dict[str, Verdict] = {
         "category": what,
         "urgency": urgency(scores, what.label),

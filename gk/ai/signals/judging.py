@@ -13,8 +13,6 @@ SENTIMENTS = ("negative", "neutral", "positive")
 BANT = ("budget", "authority", "need", "timing")
 OUTPUTS = (*CATEGORIES, *URGENCIES, *SENTIMENTS, "needs_response", "automatic", *BANT)
 
-SECOND = frozenset((*URGENCIES, *SENTIMENTS, "needs_response"))  # told once the category is
-
 MASS = frozenset(("spam", "newsletter"))  # nobody waits for an answer to these, and nothing is lost unread
 
 
@@ -27,11 +25,6 @@ class Verdict:
     value: float
     confidence: float
     output: str
-
-
-def purpose(category: str, automatic: bool) -> str:
-    """The mark that lends what is usual in a category to the outputs that come second."""
-    return f"c:{category} automatic" if automatic else f"c:{category}"
 
 
 def chances(scores: dict[str, float], labels: Sequence[str]) -> dict[str, float]:

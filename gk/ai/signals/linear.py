@@ -47,13 +47,6 @@ class Model:
             for name, base, word, mark in zip(self.outputs, self.bias, by_word, by_mark, strict=True)
         }
 
-    def second(self, scores: dict[str, float], mark: str, outputs: frozenset[str]) -> dict[str, float]:
-        """The scores with what one more mark adds to some outputs."""
-        return {
-            name: score + lane * self.unit if name in outputs else score
-            for (name, score), lane in zip(scores.items(), self._sum(self.marks, (mark,)), strict=True)
-        }
-
     def _sum(self, table: dict[str, int], features: Iterable[str]) -> list[int]:
         lanes = [*map(table.__getitem__, table.keys() & features)][:MOST]
         count = len(self.outputs)
@@ -70,7 +63,12 @@ def pack(weights: Iterable[int]) -> int:
 @lru_cache(maxsize=1)
 def model() -> Model:
     """The weights that came with the program; read once."""
-    held = json.loads(gzip.decompress(resources.files("gk.ai.data").joinpath("triage.json.gz").read_bytes()))
+    return load(resources.files("gk.ai.data").joinpath("triage.json.gz").read_bytes())
+
+
+def load(stored: bytes) -> Model:
+    """The weights as they were stored by scripts/train_triage.py."""
+    held = json.loads(gzip.decompress(stored))
     count = len(held["outputs"])
     outputs, unit = tuple(held["outputs"]), held["unit"]
     telling: dict[str, tuple[tuple[str, float], ...]] = {}
