@@ -159,6 +159,32 @@ async def names(gk: House, mailbox: str) -> dict[str, bool]:
     return {one["id"]: one["id"] in {two["id"] for two in flagged} for one in every}
 
 
+async def test_mails_are_sorted_by_labels_alone(tmp_path: Path) -> None:
+    def labels(asked: dict[str, Any]) -> dict[str, Any]:
+        schema = asked["response_format"]["json_schema"]["schema"]["properties"]
+        text = asked["messages"][1]["content"]
+        return {name: "Roofs" if "roof" in text.partition(f"[{name}]")[2][:200] else "none" for name in schema}
+
+    actor = Actor(
+        call("sort_mail", ids=["G1", "G2"], folders=["Roofs", "Archive"]),
+        call("move_mail", ids=["G1"], folder="Archive"), say("Done."), fields=labels,
+    )  # fmt: skip
+    async with talking(tmp_path, actor) as gk:
+        await put(gk, "The roof leaks.", "CANARY", "ann@far.test")
+        await put(gk, EVIL, "CANARY", "eve@evil.test")
+        await ask(gk, "sort my mail")
+        assert actor.turns[1]["messages"][-1]["content"] == "G1: Roofs" and "CANARY" not in actor.heard()
+        assert await names(gk, "Archive") == {"G1": False}
+        assert await act(gk, "mail_classify", ids=["G1", "G2"], folders=["Roofs"]) == {
+            "folders": {"G1": "Roofs"}, "without": ["G2"],
+        }  # fmt: skip
+        for ids, folders in (([], ["A"]), (["G1"], []), (["G1"], [7]), (["G1"], ["x"] * 51), (["G9"], ["A"])):
+            with pytest.raises(GkError):
+                await act(gk, "mail_classify", ids=ids, folders=folders)
+        with pytest.raises(GkError, match="no message"):
+            await act(gk, "mail_classify", by=BOB, ids=["G1"], folders=["A"])
+
+
 async def test_what_the_user_moved_since_stays_where_it_is(tmp_path: Path) -> None:
     async with talking(tmp_path, Actor(call("move_mail", ids=["G1"], folder="Archive"))) as gk:
         await put(gk, "x", "X", "ann@far.test")

@@ -92,6 +92,11 @@ def _folders(found: Any) -> str:
     return "\n".join(f"{one['name']}: {one['messages']} mails" for one in found["mailboxes"][:500])
 
 
+def _sorted(found: Any) -> str:
+    """Labels of a fixed list: a stranger can choose among the user's folders, and say nothing else."""
+    return "\n".join(f"{name}: {folder}" for name, folder in found["folders"].items()) or "none belongs there"
+
+
 def _moved(found: Any) -> str:
     return f"{len(found['moved'])} moved to {found['mailbox']}"
 
@@ -121,6 +126,13 @@ INSTRUMENTS: Sequence[Instrument] = (
             question=_TEXT,
         ),
         "read", "mail_thread", lambda given: {"id": needed(given, "id"), "question": needed(given, "question", 500)},
+    ),
+    Instrument(
+        _tool(
+            "sort_mail", "Have mails read and say of each into which of these folders it belongs. Nothing is moved.",
+            "ids folders", ids=_MAILS, folders={"type": "array", "items": _TEXT},
+        ),
+        "look", "mail_classify", lambda given: {"ids": ids(given), "folders": list(given["folders"])}, _sorted,
     ),
     Instrument(
         _tool("move_mail", "Move mails into a folder that is there.", "ids folder", ids=_MAILS, folder=_TEXT),
