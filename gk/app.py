@@ -86,6 +86,7 @@ from gk.outbound.submit import Submit
 from gk.outbound.transport import Transport
 from gk.service import supervise
 from gk.smtp.server import SmtpServer
+from gk.store.counting import Activity
 from gk.store.db import Store
 from gk.store.retention import Retaining
 from gk.store.search.indexer import Indexer
@@ -201,6 +202,7 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
             runner,
             indexer,
             Retaining(store, config.retention),
+            Activity(store),
             QuotaWatch(store, Notices(store, config.hostname), bus, config.limits.quota_warning),
             *((Probing(here.models),) if here.models else ()),
             *_responder(config, here, signer),

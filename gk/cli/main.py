@@ -28,6 +28,7 @@ VERBS = {  # verb → its line of help, so that `gk --help` loads none of them
     "dns": "The DNS records a domain needs, and whether they are there.",
     "dkim": "The keys that sign outgoing mail.",
     "search": "Find messages of an account.",
+    "activity": "What was received, sent and answered, by hour or day.",
     "erase": "Erase a person out of everything that is kept.",
     "ask": "Ask about mail in English or French.",
     "ai": "The assistant: its models, what they cost, the answers it writes.",

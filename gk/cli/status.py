@@ -1,5 +1,7 @@
 """`gk status`: is the server well?"""
 
+from typing import Any
+
 import click
 
 from gk.cli.door import as_json, configuration, show
@@ -13,6 +15,20 @@ from gk.control.client import call
 def command(context: click.Context, metrics: bool, json_: bool) -> None:
     """Ask the running server; exit code 69 when none answers, 1 when it is read-only."""
     found = call(configuration(context).data, "status", {"metrics": metrics})
-    text = f"gk {found['version']}, process {found['process']}: {found['read_only'] or 'well'}"
-    show(found, json_, found["metrics"].rstrip() if metrics else text)
+    show(found, json_, found["metrics"].rstrip() if metrics else _told(found))
     context.exit(1 if found["read_only"] else 0)
+
+
+def _told(found: dict[str, Any]) -> str:
+    """The server in a few lines; what there is none of has none."""
+    lines = [f"gk {found['version']}, process {found['process']}: {found['read_only'] or 'well'}"]
+    waiting = {"queue": found["queue"], **found["waiting"]}
+    if any(waiting.values()):
+        lines.append("waiting: " + ", ".join(f"{count} in {name}" for name, count in waiting.items() if count))
+    lines += [
+        f"model {m['model']}: {m['state']}" + (f" ({m['reason']})" if m["reason"] else "") for m in found["models"]
+    ]
+    if today := found["today"]:
+        kinds = ("received", "refused", "junk", "sent", "deferred", "failed", "answers")
+        lines.append("24 h: " + ", ".join(f"{today[kind]} {kind}" for kind in kinds if today[kind]))
+    return "\n".join(lines)

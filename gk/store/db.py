@@ -20,6 +20,7 @@ from gk.message.parsed import Parsed, parse
 from gk.service import supervise
 from gk.store import delivery
 from gk.store.accounts import Accounts
+from gk.store.activity import Activities
 from gk.store.bans import BanRows
 from gk.store.conversations import Conversations
 from gk.store.directory import connect_reader, lock, prepare
@@ -97,6 +98,7 @@ class Store:
         self.known = Known(self)
         self.conversations = Conversations(self)
         self.erasure = Erasure(self)
+        self.activity = Activities(self)
         self.ledger = Ledger(self)
         self.triages = Triages(self)
         self.replies = Replies(self)

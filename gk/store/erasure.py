@@ -44,8 +44,9 @@ THEIRS = frozenset((
 """Tables of what users configured."""
 ELSEWHERE = frozenset((
     "message", "header", "journal", "entry", "filing", "expunged", "outgoing", "outgoing_recipient", "answered",
+    "activity",
 ))  # fmt: skip
-"""Tables that messages and the queue take along, and such that know addresses by hashes."""
+"""Tables that messages and the queue take along, and such that know none, or only hashes of them."""
 
 
 class Person:

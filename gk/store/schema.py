@@ -390,9 +390,17 @@ def m017_talks(db: sqlite3.Connection) -> None:
     _apply(db, _TALKS)
 
 
+def m018_activity(db: sqlite3.Connection) -> None:
+    """How much was done, by hour since 1970 (UTC) and kind."""
+    db.execute(
+        "CREATE TABLE activity (hour INTEGER NOT NULL, kind TEXT NOT NULL, amount REAL NOT NULL,"
+        " PRIMARY KEY (hour, kind)) WITHOUT ROWID"
+    )
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     m001_first, m002_imap, m003_tls, m004_outgoing, m005_sending, m006_verdicts,
     m007_forwards, m008_rules, m009_lessons, m010_reports, m011_removes, m012_abuse,
-    m013_ledger, m014_triage, m015_models, m016_replies, m017_talks,
+    m013_ledger, m014_triage, m015_models, m016_replies, m017_talks, m018_activity,
 ]  # fmt: skip
 VERSION = len(MIGRATIONS)
