@@ -91,7 +91,7 @@ def test_answers_are_listed_replayed_stopped_and_resumed(site: Site) -> None:
     site.add_alice()
     assert "there are no rules" in site.click("ai", "status").stdout
     assert "there are no rules" in site.fails(1, "ai", "replay")
-    fields = {"Return-Path": "<zoe@far.test>", "From": "Zoe <zoe@far.test>", "To": ALICE, "Message-ID": "<1@far.test>"}
+    fields = {"From": "Zoe <zoe@far.test>", "To": ALICE, "Message-ID": "<1@far.test>"}
     asyncio.run(_deliver(site.data, message(ASKS, **fields)))
     site.append('[[replies.rules]]\nname = "ack"\ntemplate = "acknowledgement"\n')
     assert "rule «ack»: draft, template acknowledgement" in site.click("ai", "status").stdout

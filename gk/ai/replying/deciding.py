@@ -6,7 +6,7 @@ Nothing here changes anything or asks a model.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from gk.accounts.aliases import Directory
@@ -87,6 +87,8 @@ class Deciding:
     ) -> Case | Outcome:  # fmt: skip
         verdict = self._store.verdicts.of(line.message)
         if author is None:
+            if not found.came:  # it was put there, and how it once came is not known
+                found = replace(found, sender=found.author)
             author = int(verdict is None and found.sender is not None and bool(self._directory.resolve(found.sender)))
         proof = letters.proven(found, verdict, author != 0)
         target, elsewhere = letters.target(found, bool(proof), lambda address: self._knows(account, address))
@@ -106,7 +108,7 @@ class Deciding:
             unsendable = "its sender was answered lately"
         sure = {name: float(said["confidence"].get(name, 0.0)) for name in SURE}
         asked = Asked(
-            account.address, correspondent, known, said["category"], said["urgency"], said["language"],
+            account.address, found.author.key, known, said["category"], said["urgency"], said["language"],
             said["needs_response"], said["notification"], sure, self.policy.came(came), unsendable,
         )  # fmt: skip
         return self._case(account, line, found, target, said, self.policy.decide(asked))

@@ -10,14 +10,14 @@ from gk.config.replies import DAYS, LANGUAGES, Replies, ReplyRule
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What rules ask about one mail; addresses in lower case.
+    """What rules ask about one mail; addresses, `author` of From, in lower case.
 
     `unsendable` says why no answer may leave without a person, "" where it may. `sure` is the chance that triage is
     right, by signal.
     """
 
     user: str
-    correspondent: str
+    author: str
     known: bool
     category: str
     urgency: str
@@ -106,7 +106,7 @@ def _words(rule: ReplyRule, asked: Asked, confidence: float) -> str:
 def _fits(rule: ReplyRule, asked: Asked) -> bool:
     if rule.users and asked.user not in _lower(rule.users):
         return False
-    if rule.senders and not _among(asked.correspondent, rule.senders):
+    if rule.senders and not _among(asked.author, rule.senders):
         return False
     if rule.known and not asked.known:
         return False

@@ -216,7 +216,7 @@ class Responder:
                 case.account, None, [_To(case.target)], written, origin=AI, keep=written, also=also
             )
         else:
-            reason = f"rule «{outcome.rule}»: {outcome.reason}; template {outcome.template}"
+            reason = f'rule "{outcome.rule}": {outcome.reason}; template {outcome.template}'
             reason += f", model {outcome.model}" if outcome.model else ""
             written = writing.message(case, author, filled, self._hostname, reason)
             self._store.accounts.check_room(case.account.id, 1, len(written))

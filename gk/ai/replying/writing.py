@@ -66,7 +66,7 @@ async def asked(models: Models, case: Case, config: Replies, attached: str, befo
 
 def values(case: Case, config: Replies, reply: str, thread: int, now: float) -> dict[str, str]:
     """What templates can speak of. `sender_name` is the user, `customer_name` who is answered."""
-    user = compose.clean(case.account.name)
+    user = compose.clean(case.account.name) or case.account.address
     day = datetime.fromtimestamp(now).astimezone()
     return {
         "ai_response": reply,
