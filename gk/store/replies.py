@@ -102,9 +102,7 @@ class Replies:
 
     def waiting(self) -> int:
         """How many messages are not decided about."""
-        (count,) = self._db.execute(
-            "SELECT count(*) FROM reply WHERE state = 'pending' OR state = 'processing'"
-        ).fetchone()
+        (count,) = self._db.execute("SELECT count(*) FROM reply WHERE state IN ('pending', 'processing')").fetchone()
         return int(count)
 
     def next_due(self) -> float | None:

@@ -398,9 +398,14 @@ def m018_activity(db: sqlite3.Connection) -> None:
     )
 
 
+def m019_reply_states(db: sqlite3.Connection) -> None:
+    """Answers by their state: those that are open are few among many."""
+    db.execute("CREATE INDEX reply_state ON reply (state, account)")
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     m001_first, m002_imap, m003_tls, m004_outgoing, m005_sending, m006_verdicts,
     m007_forwards, m008_rules, m009_lessons, m010_reports, m011_removes, m012_abuse,
-    m013_ledger, m014_triage, m015_models, m016_replies, m017_talks, m018_activity,
+    m013_ledger, m014_triage, m015_models, m016_replies, m017_talks, m018_activity, m019_reply_states,
 ]  # fmt: skip
 VERSION = len(MIGRATIONS)

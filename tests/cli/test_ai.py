@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import smtplib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -109,6 +111,26 @@ def test_answers_are_listed_replayed_stopped_and_resumed(site: Site) -> None:
         assert site.json("ai", "replies", "--state", "completed") == []
         assert "a state is one of" in site.run("ai", "replies", "--state", "x").stderr
     assert site.run("ai", "replay", "--since", "soon").returncode == 2
+
+
+def test_why_tells_what_was_answered_by_which_rule_and_why_not(site: Site) -> None:
+    site.add_alice()
+    site.append('[[replies.rules]]\nname = "ack"\ntemplate = "acknowledgement"\n')
+    with site.served():
+        with smtplib.SMTP("127.0.0.1", site.ports["mx"], "mx.far.test", 20) as client:
+            for number, precedence in ((1, "first-class"), (2, "bulk")):
+                fields = {"From": "Zoe <zoe@far.test>", "To": ALICE, "Precedence": precedence}
+                raw = message(ASKS, **fields, **{"Message-ID": f"<{number}@far.test>"})
+                client.sendmail("zoe@far.test", ALICE, raw)
+        end = time.monotonic() + 60
+        while len(found := site.json("ai", "replies")) < 2 or any(row["state"] == "pending" for row in found):
+            assert time.monotonic() < end, found
+        silent, answered = found
+        told = site.click("why", answered["message"]).stdout.splitlines()
+        assert f"answered for {ALICE}: completed, draft {answered['made']}, rule «ack»" in told
+        assert told[-1].endswith("template acknowledgement; confidence 1; 1 attempts") or "confidence 0." in told[-1]
+        told = site.click("why", silent["message"]).stdout.splitlines()
+        assert told[-2:] == [f"answered for {ALICE}: skipped, no answer", "  it is bulk mail"]
 
 
 def test_a_template_that_cannot_be_used_is_said_by_config_check(site: Site) -> None:

@@ -73,6 +73,7 @@ class Responder:
         config = self._config = deciding.policy.config
         self._caps = Caps(config.written_per_hour, config.sent_per_hour, config.days_per_sender)
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._unsettled = False  # whether the store could not be told what became of an answer
 
     async def run(self, ready: asyncio.Event) -> None:
         with self._store.bus.subscribe(MessageDelivered, MessageTriaged) as news:
@@ -95,6 +96,9 @@ class Responder:
             news.drain()
             began = time.monotonic()
             try:
+                if self._unsettled:
+                    await self._store.replies.recover()
+                    self._unsettled = False
                 jobs = self._store.replies.ready(time.time(), BATCH)
                 if jobs:
                     await self._batch(jobs)
@@ -183,8 +187,13 @@ class Responder:
                 state, outcome, due = "failed", replace(case.outcome, reason="internal error"), 0.0
             metrics.replies.labels(case.rule.action if state == "completed" else state).inc()
             log.info("event=reply message=%d state=%s action=%s", job.message, state, case.rule.action)
-            if state != "completed":  # which was written down with the answer itself
+            if state == "completed":  # which was written down with the answer itself
+                return
+            try:
                 await self._store.replies.settle([(job.id, state, outcome)], due)
+            except GkError as error:
+                log.warning("event=reply_unsettled message=%d error=%s", job.message, type(error).__name__)
+                self._unsettled = True
 
     async def _tried(self, job: Job, case: Case) -> tuple[str, Outcome, float]:
         """(state, what became of it, when it is due again)."""
