@@ -6,6 +6,7 @@ import pytest
 
 WHOLE_SERVER = {"attacks", "flows", "interop", "soak"}
 LONG = {
+    "cli/test_ai.py",
     "cli/test_dns.py",  # programs that are started, one after the other
     "cli/test_verbs.py",
     "transfer/test_verbs.py",

@@ -166,7 +166,7 @@ class Models:
             self._waiting -= 1
 
     async def _first(self, account: int, ask: Callable[[_Tried], Awaitable[Found]], most: Tokens) -> Found:
-        reason = "every model failed often and is left alone for a while"
+        failed = ModelFailed("every model failed often and is left alone for a while")
         for one in self._tried:
             if not self._open(one):
                 continue
@@ -175,8 +175,8 @@ class Models:
             except Interrupted:
                 raise
             except ModelFailed as error:
-                reason = str(error)
-        raise ModelFailed(reason)
+                failed = error
+        raise failed
 
     def _open(self, one: _Tried) -> bool:
         """Whether it may be asked: always, or once after its pause."""

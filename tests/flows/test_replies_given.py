@@ -62,6 +62,29 @@ async def test_what_is_attached_is_read_and_images_are_named(tmp_path: Path) -> 
         assert "garden.png (image/png)" in given and "iVBOR" not in given
 
 
+async def test_a_draft_is_sent_by_any_program_and_what_was_for_the_user_stays_here(tmp_path: Path) -> None:
+    async with answering(tmp_path, play=says()) as (gk, _):
+        far = await gk.stranger("far.test")
+        await gk.bring(letter(), ALICE)
+        await settled(gk)
+        (draft,) = await gk.inbox(ALICE, "Drafts")
+        assert b"X-GK-Reason: " in draft
+        await gk.submit(draft, ZOE)
+        got = await far.message()
+        assert got.mail.split()[0] == f"<{ALICE}>" and b"In-Reply-To: <1@far.test>" in got.content
+        assert b"X-GK-Reason" not in got.content and b"Auto-Submitted" not in got.content
+
+
+async def test_a_user_whose_calls_are_used_up_gets_no_more_drafts(tmp_path: Path) -> None:
+    async with answering(tmp_path, play=says(), ai="calls_per_day = 2\n") as (gk, model):
+        for number in range(4):
+            await gk.bring(letter(number=number), ALICE)
+        rows = await settled(gk, 4)
+        assert sorted(row["state"] for row in rows) == ["completed", "completed", "skipped", "skipped"]
+        assert all("used up" in row["reason"] for row in rows if row["state"] == "skipped")
+        assert len(prompts(model)) == 2 == len(await drafts(gk))
+
+
 async def test_a_french_mail_is_answered_in_french(tmp_path: Path) -> None:
     body = "Bonjour,\r\n\r\nPouvez-vous m'envoyer le contrat signé avant jeudi ?\r\n\r\nZoé\r\n"
     kind = {"Content_Type": "text/plain; charset=utf-8", "Content_Transfer_Encoding": "8bit"}
