@@ -47,6 +47,7 @@ from gk.inbound.judge import Judge
 from gk.inbound.local import Local, Signed
 from gk.inbound.notices import Notices
 from gk.inbound.quota import QuotaWatch
+from gk.inbound.remote.watching import Watching
 from gk.inbound.rules import Rules
 from gk.inbound.spam.around import Neighbourhood
 from gk.inbound.spam.clamd import Clamd
@@ -81,6 +82,7 @@ from gk.outbound.relay import Relays
 from gk.outbound.reporting import Reporting
 from gk.outbound.route import Route
 from gk.outbound.runner import Runner
+from gk.outbound.sender_relay import SenderRelays
 from gk.outbound.source import Sources
 from gk.outbound.submit import Submit
 from gk.outbound.transport import Transport
@@ -105,7 +107,8 @@ async def rooms(config: Config) -> AsyncIterator[Rooms]:
 
 
 def _rooms(config: Config, store: Store) -> tuple[Rooms, Rules]:
-    directory = Directory(store.accounts, store.mailboxes, config.domains, config.aliases)
+    elsewhere = {remote.address: remote.owner for remote in config.remote if remote.smtp_host}
+    directory = Directory(store.accounts, store.mailboxes, config.domains, config.aliases, elsewhere)
     names = Names(
         Keys(config.data / KEYS),
         Offer.of(config),
@@ -122,7 +125,9 @@ def _rooms(config: Config, store: Store) -> tuple[Rooms, Rules]:
     batch = Batch(store, directory, submit, config.hostname)
     models = _models(config, store)
     deciding = _deciding(config, store, directory, models)
-    return Rooms(store, directory, Passwords(), names, batch, _bans(config, store), models, deciding), rules
+    remotes = Watching(config, store, store.bus, lambda: SystemResolver(config.dns.resolver))
+    bans = _bans(config, store)
+    return Rooms(store, directory, Passwords(), names, batch, bans, models, remotes, deciding), rules
 
 
 def _deciding(config: Config, store: Store, directory: Directory, models: Models) -> Deciding | None:
@@ -200,6 +205,7 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
             *((Triaging(store, marking=config.triage.keywords),) if config.triage.enabled else ()),
             policies,
             runner,
+            here.remotes,
             indexer,
             Retaining(store, config.retention),
             Activity(store),
@@ -279,7 +285,8 @@ def _runner(
     sources = Sources(config.outbound.source)
     sources.check()
     transport = Transport(config.hostname)
-    courier = Courier(route, transport, policies, config.outbound, Relays.of(config), sources)
+    own = SenderRelays(config, directory)
+    courier = Courier(route, transport, policies, config.outbound, Relays.of(config), sources, own)
     return Runner(store, courier, directory, config.outbound, bus, config.hostname, chance, signer)
 
 

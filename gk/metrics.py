@@ -44,6 +44,8 @@ lessons = Counter("gk_lessons_total", "Messages learnt from", ["kind"], registry
 triaged = Counter("gk_triaged_total", "Messages judged after delivery, by category", ["category"], registry=REGISTRY)
 triage_waiting = Gauge("gk_triage_waiting", "Deliveries not judged yet, as of the last batch", registry=REGISTRY)
 triage_seconds = Histogram("gk_triage_seconds", "Time to judge one message", buckets=_FAST, registry=REGISTRY)
+remote_accounts = Gauge("gk_remote_accounts", "Accounts elsewhere, by how they are", ["state"], registry=REGISTRY)
+remote_rounds = Counter("gk_remote_rounds_total", "Rounds with accounts elsewhere", ["outcome"], registry=REGISTRY)
 offences = Counter("gk_offences_total", "What clients did that leads to a ban", ["kind"], registry=REGISTRY)
 bans = Counter("gk_bans_total", "Bans set and lifted, and why", ["event", "by"], registry=REGISTRY)
 delayed = Counter("gk_delayed_total", "Greetings kept back from clients that misbehaved", registry=REGISTRY)

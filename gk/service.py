@@ -20,8 +20,17 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 60.0  # seconds before a failed service is started again, doubling
 FORGIVEN_AFTER = 60.0  # a service that ran that long starts again with the first pause
 
-# What systemd told this process alone.
-_OURS = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+# What systemd told this process alone, and passwords that no other process needs.
+_OURS = (
+    "EMAIL_PASSWORD",
+    "SMTP_PASSWORD",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "LISTEN_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+)
 
 Pause = Callable[[float], Awaitable[None]]
 

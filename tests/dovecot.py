@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +44,9 @@ namespace inbox {{
     special_use = \\Sent
     auto = subscribe
   }}
+{mailboxes}
 }}
+{sasl}
 service imap-login {{
   inet_listener imap {{
     port = {port}
@@ -53,6 +55,21 @@ service imap-login {{
     port = 0
   }}
 }}
+"""
+
+SASL = """
+service auth {{
+  inet_listener {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+}}
+"""
+MAILBOX = """\
+  mailbox {name} {{
+    special_use = {use}
+    auto = create
+  }}
 """
 
 
@@ -67,8 +84,19 @@ class Dovecot:
 
 
 @contextmanager
-def dovecot(root: Path, *, separator: str = "/", prefix: str = "", mail: Path | None = None) -> Iterator[Dovecot]:
-    """Serve a Maildir, `mail` or an empty one, for as long as the block."""
+def dovecot(
+    root: Path,
+    *,
+    separator: str = "/",
+    prefix: str = "",
+    mail: Path | None = None,
+    uses: Mapping[str, str] | None = None,
+    sasl: int = 0,
+) -> Iterator[Dovecot]:
+    """Serve a Maildir, `mail` or an empty one, for as long as the block; `uses` are mailboxes with a special use.
+
+    On the port `sasl` it answers an SMTP server that asks whether a password is right.
+    """
     program = need("dovecot", "dovecot-imapd")
     if os.geteuid() != 0:
         pytest.skip("only root can start dovecot's processes")
@@ -82,9 +110,19 @@ def dovecot(root: Path, *, separator: str = "/", prefix: str = "", mail: Path | 
         shutil.copytree(mail, root / "mail")
     for path in (root / "mail", *(root / "mail").rglob("*")):
         os.chown(path, NOBODY, NOBODY)
+    made = "\n".join(MAILBOX.format(name=name, use=use) for name, use in (uses or {}).items())
     conf = root / "dovecot.conf"
     conf.write_text(
-        CONF.format(root=root, password=PASSWORD, uid=NOBODY, separator=separator, prefix=prefix, port=port)
+        CONF.format(
+            sasl=SASL.format(port=sasl) if sasl else "",
+            root=root,
+            password=PASSWORD,
+            uid=NOBODY,
+            separator=separator,
+            prefix=prefix,
+            port=port,
+            mailboxes=made,
+        )
     )
     (root / "state").mkdir()
     process = subprocess.Popen([program, "-F", "-c", str(conf)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)

@@ -35,7 +35,10 @@ class Directory:
         mailboxes: Mailboxes,
         domains: Sequence[str],
         aliases: Mapping[str, Sequence[str]],
+        elsewhere: Mapping[str, str] | None = None,
     ) -> None:
+        """`elsewhere`: addresses of other servers that users write from, and their owners; "": the first account."""
+        self._elsewhere = {_key(address): owner.lower() for address, owner in (elsewhere or {}).items()}
         self._accounts, self._mailboxes = accounts, mailboxes
         self._inboxes: dict[int, int] = {}  # an INBOX is made and removed with its account, whose id is not reused
         self._found: dict[str, Leads] = {}  # as long as no account comes or goes
@@ -74,8 +77,30 @@ class Directory:
 
     def owns(self, account: Account, address: Address) -> bool:
         """Whether this account, and nobody else, gets the mail of `address`: then it may write in its name."""
+        if self._elsewhere and self.elsewhere(address.key) == account.id:
+            return True
         found = self.resolve(address)
         return bool(found) and all(recipient.account == account.id for recipient in found or ())
+
+    def elsewhere(self, key: str) -> int | None:
+        """The id of the account that writes from this address of another server; None for any other address."""
+        owner = self._elsewhere.get(key)
+        if owner is None:
+            return None
+        accounts = self._accounts
+        found = accounts.by_address(owner) if owner else min(accounts.all(), key=lambda a: a.id, default=None)
+        return found.id if found else None
+
+    def from_elsewhere(self, account: Account) -> bool:
+        """Whether the account writes from addresses of other servers, too."""
+        return any(self.elsewhere(key) == account.id for key in self._elsewhere)
+
+    def home(self, address: Address) -> list[Recipient]:
+        """Where reports about mail from `address` go: its mailboxes here, or the INBOX of who writes from elsewhere."""
+        found = self.resolve(address)
+        if found is None and (account := self.elsewhere(address.key)) is not None:
+            return [Recipient(account, self._inbox(account), str(address))]
+        return found or []
 
     def _lookup(self, key: str) -> Leads:
         if self._version != self._accounts.version or len(self._found) > REMEMBERED:

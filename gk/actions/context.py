@@ -9,6 +9,7 @@ from gk.accounts.passwords import Passwords
 from gk.ai.models import Models
 from gk.ai.replying.deciding import Deciding
 from gk.config import Reports
+from gk.inbound.remote.watching import Watching
 from gk.mailauth.keys import Keys
 from gk.mailauth.records import Offer
 from gk.net.dns import Lookups
@@ -76,6 +77,7 @@ class Context:
     batch: Batch
     bans: Bans
     models: Models
+    remotes: Watching
     scopes: frozenset[str]
     progress: Callable[[int, int], None] = field(default=_silent)
     attached: Attached = NOTHING
@@ -100,6 +102,7 @@ class Rooms:
     batch: Batch
     bans: Bans
     models: Models
+    remotes: Watching
     deciding: Deciding | None = None
     forgetting: Callable[[], Awaitable[None]] | None = None
 
@@ -111,6 +114,6 @@ class Rooms:
         account: Account | None = None,
     ) -> Context:
         return Context(
-            self.store, self.directory, self.passwords, self.names, self.batch, self.bans, self.models, scopes,
-            progress, attached, account, self.deciding, self.forgetting,
+            self.store, self.directory, self.passwords, self.names, self.batch, self.bans, self.models,
+            self.remotes, scopes, progress, attached, account, self.deciding, self.forgetting,
         )  # fmt: skip

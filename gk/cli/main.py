@@ -35,6 +35,7 @@ VERBS = {  # verb → its line of help, so that `gk --help` loads none of them
     "why": "Why a message is where it is.",
     "spam": "What was learnt about junk.",
     "rejects": "Messages that were not taken.",
+    "remote": "Mailboxes users have elsewhere, kept in step.",
     "ban": "Addresses that are not served for a while.",
     "reports": "What others report of mail in our name.",
     "config": "Show, check or change the configuration.",

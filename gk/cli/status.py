@@ -28,6 +28,9 @@ def _told(found: dict[str, Any]) -> str:
     lines += [
         f"model {m['model']}: {m['state']}" + (f" ({m['reason']})" if m["reason"] else "") for m in found["models"]
     ]
+    if found["remotes"]:
+        failing = found["remotes_failing"]
+        lines.append(f"accounts elsewhere: {found['remotes']}, " + (f"{failing} failing" if failing else "in step"))
     if today := found["today"]:
         kinds = ("received", "refused", "junk", "sent", "deferred", "failed", "answers")
         lines.append("24 h: " + ", ".join(f"{today[kind]} {kind}" for kind in kinds if today[kind]))

@@ -9,10 +9,11 @@ from gk.config.ai import Ai, AiModel
 from gk.config.checks import parse
 from gk.config.endpoints import endpoint, is_loopback
 from gk.config.reading import DEFAULT_FILES, ENVIRONMENT, OVERLAY, find, load, merge, notes, set_local
+from gk.config.remote import Remote
 from gk.config.replies import Replies, ReplyRule
 from gk.config.retention import Retention
 from gk.config.scanners import Clamd, Rspamd
-from gk.config.secret import beside, secret
+from gk.config.secret import beside, given, secret
 from gk.config.tables import (
     Certificate,
     Config,
@@ -53,6 +54,7 @@ __all__ = [
     "Log",
     "Outbound",
     "OutboundRoute",
+    "Remote",
     "Replies",
     "ReplyRule",
     "Reports",
@@ -68,6 +70,7 @@ __all__ = [
     "documented",
     "endpoint",
     "find",
+    "given",
     "is_loopback",
     "load",
     "merge",

@@ -14,6 +14,7 @@ from gk.config.assistant import check_assistant
 from gk.config.endpoints import endpoint, is_loopback
 from gk.config.judging import check_judge
 from gk.config.outgoing import check_outgoing
+from gk.config.remote import check_remotes
 from gk.config.replies import check_replies
 from gk.config.scanners import check_scanners
 from gk.config.tables import Config, documented
@@ -62,6 +63,7 @@ def check(config: Config, source: str) -> None:
     check_replies(config.replies, source)
     check_judge(config.judge, source)
     check_bans(config.bans, source)
+    check_remotes(config.remote, config.domains, source)
     check_scanners(config.clamd, config.rspamd, config.spam.enabled, source)
     domains = {domain.lower() for domain in config.domains}
     local, _, domain = config.reports.address.rpartition("@")

@@ -11,12 +11,13 @@ from typing import Any
 import tomli_w
 
 from gk.config.checks import check, parse
+from gk.config.remote import VARIABLES, surrounding
 from gk.config.tables import Config
 from gk.errors import ConfigError
 
 DEFAULT_FILES = (Path("gk.toml"), Path("/etc/gk/gk.toml"))
 OVERLAY = "gk.local.toml"
-ENVIRONMENT = ("EMAIL_DOMAIN", "LOG_LEVEL", "DEBUG", "DATABASE_URL")  # accepted in place of their keys
+ENVIRONMENT = ("EMAIL_DOMAIN", "LOG_LEVEL", "DEBUG", "DATABASE_URL", *VARIABLES)  # accepted in place of their keys
 _ANY = {"domains": ["example.org"]}  # the least there must be
 
 
@@ -38,6 +39,9 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
     for name, over in surroundings.items():
         check(parse(merge(_ANY, over), f"${name}"), f"${name}")
         tree = merge(tree, over)
+    if account := surrounding(environ):  # one more account elsewhere
+        check(parse(merge(_ANY, {"remote": [account]}), "$IMAP_HOST"), "$IMAP_HOST")
+        tree["remote"] = [*tree.get("remote", []), account]
     tree["data"] = str(data)
     config = dataclasses.replace(parse(tree, str(path)), path=path.absolute())
     check(config, str(path))

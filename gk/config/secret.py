@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from gk.config.tables import Config
@@ -30,4 +31,14 @@ def secret(path: Path | None, what: str) -> str:
         raise ConfigError(f"{what}: {path} is no text in UTF-8") from None
     if not 0 < len(found) <= LONGEST or not found.isprintable():
         raise ConfigError(f"{what}: {path} must hold one password of printable characters")
+    return found
+
+
+def given(config: Config, name: str, what: str, environ: Mapping[str, str] = os.environ) -> str:
+    """The secret the key `what` names: what is in the file, or for "$NAME" in that variable. Raises ConfigError."""
+    if not name.startswith("$"):
+        return secret(beside(config, name), what)
+    found = environ.get(name[1:], "").strip()
+    if not 0 < len(found) <= LONGEST or not found.isprintable():
+        raise ConfigError(f"{what}: {name} must hold one password of printable characters")
     return found

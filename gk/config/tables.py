@@ -9,6 +9,7 @@ from typing import Any
 from gk.config.abuse import Bans, Greylist
 from gk.config.ai import Ai
 from gk.config.key import key
+from gk.config.remote import Remote
 from gk.config.replies import Replies
 from gk.config.retention import Retention
 from gk.config.scanners import Clamd, Rspamd
@@ -287,6 +288,11 @@ class Config:
         {},
         'Addresses that lead to others, here or elsewhere: "info@example.org" = ["ann@example.org", "x@example.net"];'
         ' "@example.org" takes the rest, and as the target of "@example.net" all that is not an account there.',
+    )
+    remote: tuple[Remote, ...] = key(
+        (),
+        "Mailboxes users have elsewhere, each a [[remote]]: name, address, owner, host, password_file, smtp_host;"
+        " docs/remote.md tells all keys.",
     )
     path: Path | None = field(default=None, metadata={"doc": None})  # where it was read from; not a key
 

@@ -90,6 +90,8 @@ class Batch:
         name, sender = drafts.named(message.sender or account.address)
         if not self._directory.owns(account, sender):
             raise Refused(f"{sender} is not an address of {account.address}")
+        if message.bulk and self._directory.elsewhere(sender.key) is not None:
+            raise Refused("mail in bulk is sent from an address of this server, where recipients can unsubscribe")
         recipients = self._recipients(message)
         listed = self._store.sending.suppressed(account.id, recipients, bulk=message.bulk)
         left = [address for key, address in recipients.items() if key not in listed]

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Literal
 
 from gk.config import Outbound
@@ -14,8 +15,9 @@ from gk.outbound.exchange import Exchange, Stale
 from gk.outbound.letter import Letter
 from gk.outbound.link import Link, Links
 from gk.outbound.policy import Destination, Policies, TlsPolicy
-from gk.outbound.relay import Relays
+from gk.outbound.relay import Relay, Relays
 from gk.outbound.route import Route, Target, Undeliverable
+from gk.outbound.sender_relay import SenderRelays
 from gk.outbound.source import NoSource, Source, Sources
 from gk.outbound.transport import NoService, TlsFailed, Transport
 from gk.store.queued import Claim, ClaimedRecipient
@@ -36,25 +38,39 @@ class Courier:
         config: Outbound,
         relays: Relays | None = None,
         sources: Sources | None = None,
+        own: SenderRelays | None = None,
     ) -> None:
+        self._own = own
         self._route, self._transport, self._policies = route, transport, policies
         self._relays, self._sources = relays or Relays({}), sources or Sources({})
         self._gates = Gates(config.per_address)
         self._links = Links()
 
-    def destination(self, domain: str) -> Literal["mx", "route"]:
-        """What kind of way mail to a domain takes, as the metrics call it."""
-        return "mx" if self._relays.to(domain) is None else "route"
+    def destination(self, claim: Claim) -> Literal["mx", "route"]:
+        """What kind of way a message takes, as the metrics call it."""
+        try:
+            return "mx" if self._relay(claim)[0] is None else "route"
+        except Unavailable:
+            return "route"
+
+    def _relay(self, claim: Claim) -> tuple[Relay | None, bool]:
+        """The server that takes the mail in place of the domain's own, and whether that is the sender's."""
+        own = self._own.of(claim.sender, claim.account) if self._own is not None else None
+        return (own, True) if own is not None else (self._relays.to(claim.domain), False)
 
     async def deliver(self, claim: Claim, letter: Letter) -> list[Answer]:
         """An answer for every recipient of the claim. Raises Removed and Unavailable as `letter` does."""
-        relay, source = self._relays.to(claim.domain), self._sources.of(claim.sender)
+        source = self._sources.of(claim.sender)
+        try:
+            relay, personal = self._relay(claim)
+        except Unavailable as error:
+            return same(claim.recipients, 0, str(error), own=True)
         try:
             targets = await self._route.targets(claim.domain, relay)
         except Undeliverable as error:
             return same(claim.recipients, 550, f"{error.status} {error}")
         except Unavailable as error:
-            return same(claim.recipients, 0, str(error))
+            return same(claim.recipients, 0, str(error), own=personal)
         reachable = [target for target in targets if source.serves(target.address)]
         if not reachable:
             family = "IPv6" if source.v4 else "IPv4"
@@ -84,7 +100,9 @@ class Courier:
                     earlier = answers.get(recipient.no)
                     if earlier is None or earlier.permanent:  # one server that may take it later outweighs refusals
                         answers[recipient.no] = Answer(recipient.no, refusal.code, refusal.text, target.host)
-        return [answers[r.no] for r in claim.recipients]
+        found = [answers[r.no] for r in claim.recipients]
+        # A server of one sender that does not answer says nothing about the domain of the recipients.
+        return [replace(answer, own=True) if personal and not answer.code else answer for answer in found]
 
     async def _at(
         self,

@@ -62,16 +62,17 @@ def _relay(config: Config, route: OutboundRoute, key: str) -> Relay | None:
     if not route.host:
         return None
     host, port = endpoint(route.host)
-    context = None if route.tls == "none" else _verifying(beside(config, route.ca), key)
+    context = None if route.tls == "none" else verifying(beside(config, route.ca), f"{key}ca")
     password = secret(beside(config, route.password_file), f"{key}password_file") if route.user else ""
     return Relay(host, port, cast(Literal["starttls", "tls", "none"], route.tls), context, route.user, password)
 
 
-def _verifying(authorities: Path | None, key: str) -> ssl.SSLContext:
+def verifying(authorities: Path | None, key: str) -> ssl.SSLContext:
+    """A context that believes these authorities, or with None those of the system. Raises ConfigError."""
     try:
         context = ssl.create_default_context(cafile=authorities)
     except (OSError, ssl.SSLError):
-        raise ConfigError(f"{key}ca: {authorities} must be a PEM file of certificates that can be read") from None
+        raise ConfigError(f"{key}: {authorities} must be a PEM file of certificates that can be read") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 8314 §4.1
     return context
 

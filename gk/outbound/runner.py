@@ -209,7 +209,7 @@ class Runner:
         unwanted = bounce.unwanted(claim, answers)
         await self._store.outgoing.record(claim.queue_id, claim.domain, outcomes, reports, now, unwanted)
         await self._judge(claim.domain, answers, now)
-        self._count(claim.domain, outcomes, age, monotonic - began[1])
+        self._count(claim, outcomes, age, monotonic - began[1])
         for outcome in outcomes:
             self._bus.publish(DeliveryAttempted(claim.queue_id, outcome.no, _KINDS.get(outcome.status, "failed")))
         log.info(
@@ -218,9 +218,9 @@ class Runner:
             ",".join(str(a.code) for a in answers),
         )  # fmt: skip
 
-    def _count(self, domain: str, outcomes: Sequence[Outcome], age: float, took: float) -> None:
+    def _count(self, claim: Claim, outcomes: Sequence[Outcome], age: float, took: float) -> None:
         """For the metrics; `age` of the message and the time this attempt took in seconds."""
-        to = self._courier.destination(domain)
+        to = self._courier.destination(claim)
         kinds = [_KINDS.get(outcome.status, "failed") for outcome in outcomes]
         for kind in kinds:
             metrics.attempts.labels(to, kind).inc()
@@ -258,7 +258,7 @@ class Runner:
             content = b""
         try:
             written = bounce.write(self._hostname, claim, asked, content, now)
-            recipients = self._directory.resolve(parse_address(claim.sender))
+            recipients = self._directory.home(parse_address(claim.sender))
         except (AddressError, ComposeError) as error:
             log.warning("event=report_impossible queue=%d reason=%s", claim.queue_id, type(error).__name__)
             return []

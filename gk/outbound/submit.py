@@ -9,9 +9,9 @@ from gk import metrics
 from gk.accounts.aliases import Directory
 from gk.errors import GkError, NoSuchAccount, Suppressed
 from gk.mailauth.signing import Signer
-from gk.message.address import Address
+from gk.message.address import Address, parse_address
 from gk.message.dsn import Failure, report
-from gk.outbound.author import author_domain
+from gk.outbound.author import author, author_domain
 from gk.outbound.bounce import RETURN_PATH, wanted
 from gk.outbound.policy import says_optional
 from gk.store.db import Store
@@ -114,6 +114,8 @@ class Submit:
         keep: bytes | None,
         also: Also | None,
     ) -> str:
+        if sender is not None and self._directory.from_elsewhere(account):
+            sender = self._speaking(account, sender, content)
         if self._store.sending.suppressed(account.id, (str(r.address) for r in recipients), bulk=bulk):
             raise Suppressed("a recipient is on the suppression list; «gk suppression list» shows it")
         away: list[QueuedRecipient] = []
@@ -158,6 +160,18 @@ class Submit:
         if near.after is not None:
             await near.after()
         return str(queue_id) if queue_id else "delivered"
+
+    def _speaking(self, account: Account, sender: Address, content: bytes | SpoolFile) -> Address:
+        """The envelope sender that goes with From: the address elsewhere where that is the author, and only then."""
+        if isinstance(content, SpoolFile):
+            with content.map() as whole:
+                head = whole[:HEAD]
+        else:
+            head = content[:HEAD]
+        written_by = author(head[: head.find(b"\r\n\r\n") + 2] or head)
+        if written_by is not None and self._directory.elsewhere(written_by.key) == account.id:
+            return written_by
+        return sender if self._directory.elsewhere(sender.key) is None else parse_address(account.address)
 
     def _leaver(self, address: Address) -> Leaver | None:
         """Who unsubscribes by writing to an address of ours."""
@@ -210,5 +224,6 @@ class Submit:
         return Recipient(account.id, box.id, account.address, Flags(SEEN))
 
     def _home(self, account: Account, sender: Address) -> list[Recipient]:
-        found = self._directory.resolve(sender) or []
-        return found or [Recipient(account.id, self._store.mailboxes.get(account.id, "INBOX").id, account.address)]
+        return self._directory.home(sender) or [
+            Recipient(account.id, self._store.mailboxes.get(account.id, "INBOX").id, account.address)
+        ]

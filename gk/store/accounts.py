@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from gk.errors import AccountExists, LimitReached, NoSuchAccount, OverQuota
-from gk.store import names
+from gk.store import names, remote_rows
 from gk.store.values import INBOX, SPECIAL, Account, Fact, Renamed, Usage
 
 if TYPE_CHECKING:
@@ -156,5 +156,6 @@ def _remove(db: sqlite3.Connection, facts: list[Fact], account: int) -> list[int
         "triage_job", "reply", "reply_stop", "conversation", "effect", "confirmation",
     ):  # fmt: skip
         db.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
+    remote_rows.remove(db, account)
     db.execute("DELETE FROM account WHERE id = ?", (account,))
     return [mailbox for mailbox, _ in rows]

@@ -35,6 +35,7 @@ from gk.store.mailboxes import Mailboxes
 from gk.store.metadata import Metadata
 from gk.store.outgoing import Outgoing
 from gk.store.rejects import Rejects
+from gk.store.remotes import Remotes
 from gk.store.replies import Replies
 from gk.store.reports import ReportCounts
 from gk.store.scripts import Scripts
@@ -102,6 +103,7 @@ class Store:
         self.ledger = Ledger(self)
         self.triages = Triages(self)
         self.replies = Replies(self)
+        self.remotes = Remotes(self)
         self.bans = BanRows(self)
         self.rejects = Rejects(self)
         self.greylist = Greylist(self)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from gk.errors import NoSuchQueueItem
 from gk.message.scan import scan
 from gk.message.searched import texts
-from gk.store import removal
+from gk.store import remote_rows, removal
 from gk.store.directory import connect_reader
 from gk.store.packed import READ
 from gk.store.values import Fact
@@ -39,12 +39,12 @@ GOES = frozenset((
 """Tables whose rows go where they hold the address."""
 THEIRS = frozenset((
     "account", "app_password", "mailbox", "subscription", "keyword", "keyword_set", "metadata", "script", "rule",
-    "absence",
+    "absence", "remote_folder",
 ))  # fmt: skip
 """Tables of what users configured."""
 ELSEWHERE = frozenset((
     "message", "header", "journal", "entry", "filing", "expunged", "outgoing", "outgoing_recipient", "answered",
-    "activity",
+    "activity", "remote", "remote_message",
 ))  # fmt: skip
 """Tables that messages and the queue take along, and such that know none, or only hashes of them."""
 
@@ -146,6 +146,7 @@ class Erasure:
         def work(db: sqlite3.Connection, facts: list[Fact]) -> None:
             for table in ("sent_to", "answered", "suppressed"):
                 db.executemany(f"DELETE FROM {table} WHERE account = ? AND hash = ?", marks)
+            db.execute("UPDATE remote_message SET sender = '' WHERE sender = ?", (address.lower(),))
             db.execute("UPDATE entry SET recipient = NULL WHERE lower(recipient) = ?", (address.lower(),))
 
         await self._commits.do(work)
@@ -230,6 +231,7 @@ def _remove(db: sqlite3.Connection, facts: list[Fact], messages: Sequence[int]) 
         "SELECT mailbox, uid FROM entry WHERE message IN (SELECT value FROM json_each(?)) ORDER BY mailbox, uid",
         (json.dumps(list(messages)),),
     ).fetchall()
+    remote_rows.erased(db, messages)
     places: dict[int, list[int]] = {}
     for mailbox, uid in rows:
         places.setdefault(mailbox, []).append(uid)

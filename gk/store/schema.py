@@ -403,9 +403,50 @@ def m019_reply_states(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX reply_state ON reply (state, account)")
 
 
+_REMOTE = """
+CREATE TABLE remote (  -- mailboxes users have elsewhere, by their name in the configuration
+    id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, name TEXT NOT NULL,
+    place TEXT NOT NULL,                  -- digest of server and login: uids mean nothing at another
+    synced INTEGER NOT NULL DEFAULT 0,    -- when last all was in step, in seconds since 1970
+    error TEXT NOT NULL DEFAULT '',       -- why it is not, in words of ours
+    UNIQUE (account, name)
+);
+CREATE TABLE remote_folder (  -- a mailbox there, and the one here it is in step with
+    id INTEGER PRIMARY KEY AUTOINCREMENT, remote INTEGER NOT NULL, name TEXT NOT NULL, mailbox INTEGER NOT NULL,
+    uidvalidity INTEGER NOT NULL DEFAULT 0, last INTEGER NOT NULL DEFAULT 0,  -- the highest uid that was dealt with
+    modseq INTEGER NOT NULL DEFAULT 0,    -- up to which its flags are known; 0 where it does not tell
+    pushed INTEGER NOT NULL DEFAULT 0,    -- modseq of the mailbox here up to which it was told of changes
+    UNIQUE (remote, name)
+);
+CREATE TABLE remote_message (
+    id INTEGER PRIMARY KEY, folder INTEGER NOT NULL,
+    uid INTEGER,                          -- there; NULL: it is not there, or not known where
+    message INTEGER NOT NULL,             -- here; 0: it was not taken
+    local INTEGER NOT NULL,               -- its uid in the mailbox here, as last known
+    flags INTEGER NOT NULL,               -- those both sides had last
+    mark INTEGER NOT NULL, size INTEGER NOT NULL,  -- what it is known again by: a hash of its header, its size there
+    apart INTEGER NOT NULL,               -- 1: what happens to it on one side is nothing to the other
+    lost INTEGER,                         -- since when it is not there, in seconds since 1970
+    sender TEXT NOT NULL, subject INTEGER NOT NULL, date INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX remote_message_uid ON remote_message (folder, uid);
+CREATE INDEX remote_message_local ON remote_message (folder, local);
+CREATE INDEX remote_message_mark ON remote_message (mark);
+CREATE INDEX remote_message_message ON remote_message (message);
+CREATE INDEX remote_message_sender ON remote_message (sender, folder);
+CREATE INDEX remote_message_subject ON remote_message (folder, subject, date);
+"""
+
+
+def m020_remote(db: sqlite3.Connection) -> None:
+    """What is in step with mailboxes elsewhere."""
+    _apply(db, _REMOTE)
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     m001_first, m002_imap, m003_tls, m004_outgoing, m005_sending, m006_verdicts,
     m007_forwards, m008_rules, m009_lessons, m010_reports, m011_removes, m012_abuse,
     m013_ledger, m014_triage, m015_models, m016_replies, m017_talks, m018_activity, m019_reply_states,
+    m020_remote,
 ]  # fmt: skip
 VERSION = len(MIGRATIONS)

@@ -50,6 +50,15 @@ smtpd_tls_chain_files = {root}/key.pem, {root}/chain.pem
 smtp_tls_security_level = may
 """
 
+SASL = """\
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = inet:127.0.0.1:{port}
+smtpd_sasl_authenticated_header = yes
+smtpd_recipient_restrictions = permit_sasl_authenticated, reject
+smtpd_relay_restrictions = permit_sasl_authenticated, reject
+"""
+
 
 class Postfix:
     """Postfix for postfix.test; everything else it hands to GK's exchanger."""
@@ -71,8 +80,11 @@ class Postfix:
 
 
 @contextlib.contextmanager
-def postfix(host: str, port: int, gk: int) -> Iterator[Postfix]:
-    """Postfix at host:port, GK's exchanger being at 127.0.0.1:gk. Skips the test where there is none."""
+def postfix(host: str, port: int, gk: int, *, sasl: int = 0) -> Iterator[Postfix]:
+    """Postfix at host:port, GK's exchanger being at 127.0.0.1:gk. Skips the test where there is none.
+
+    With `sasl`, the port of a Dovecot that knows passwords, it takes mail of users who log in and of nobody else.
+    """
     if shutil.which("postfix", path="/usr/sbin:/usr/bin") is None or os.geteuid() != 0:
         if os.environ.get("CI"):
             pytest.fail("CI needs root and postfix: apt-get install postfix")
@@ -86,7 +98,8 @@ def postfix(host: str, port: int, gk: int) -> Iterator[Postfix]:
         shutil.chown(root / "mail", "postfix")
         make(root / "chain.pem", root / "key.pem", ["mx0.postfix.test"])
         uid = (root / "mail").stat().st_uid
-        (root / "conf" / "main.cf").write_text(MAIN.format(root=root, host=host, gk=gk, uid=uid))
+        main = MAIN.format(root=root, host=host, gk=gk, uid=uid) + (SASL.format(port=sasl) if sasl else "")
+        (root / "conf" / "main.cf").write_text(main)
         services = []
         for line in Path("/usr/share/postfix/master.cf.dist").read_text().splitlines():
             fields = line.split()
