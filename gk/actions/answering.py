@@ -37,6 +37,10 @@ HELP = {
         " « à qui dois-je répondre ? », « liste mes dossiers »."
     ),
 }
+MORE = {
+    False: " With a language model ([[ai.models]]) anything can be said, and done.",
+    True: " Avec un modèle de langue ([[ai.models]]) tout peut se dire, et se faire.",
+}
 NOT_UNDERSTOOD = {
     False: "I did not understand that, and did nothing. ",
     True: "Je n'ai pas compris, et je n'ai rien fait. ",

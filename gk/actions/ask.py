@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from gk.actions import registry
-from gk.actions.answering import HELP, NOT_UNDERSTOOD, answered
+from gk.actions.answering import HELP, MORE, NOT_UNDERSTOOD, answered
 from gk.actions.context import Context
 from gk.actions.registry import action
 from gk.actions.searching import plain
@@ -73,7 +73,7 @@ async def ask(context: Context, input: Input) -> Output:
                 await context.attached.give(end.encode())
                 return found.output(end)
     if intent is None:
-        return Output(NOT_UNDERSTOOD[False] + HELP[False] + "\n" + NOT_UNDERSTOOD[True] + HELP[True], "", "", [])
+        return Output("\n".join(NOT_UNDERSTOOD[fr] + HELP[fr] + MORE[fr] for fr in (False, True)), "", "", [])
     answer, hits = await answered(context, account, intent, input.about)
     return Output(answer, intent.kind, "fr" if intent.french else "en", await plain(context.store, hits))
 

@@ -59,6 +59,8 @@ Send a mail as a stranger would:
       --mail-rcpt alice@example.test -T -
 See it arrive:
   curl -sS imap://127.0.0.1:2143/INBOX -u alice@example.test:{password} -X 'STATUS INBOX (MESSAGES UNSEEN)'
+Ask about it, in English or French:
+  scripts/gk --config {directory}/gk.toml ask --as alice@example.test "who wrote today?"
 
 Stop with Ctrl-C.
 """
