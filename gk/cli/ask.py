@@ -67,7 +67,7 @@ class _Live:
 
 def _told(found: dict[str, Any], *, said: bool) -> str:
     """The answer and what belongs to it."""
-    lines = [] if said else [found["answer"]]
+    lines = [""] if said else [found["answer"]]  # what was said as it came did not end its line
     for one in found["shown"]:
         quote = f" «{one['quote']}»" if one["quote"] else ""
         lines.append(f"[{one['name']}] {one['text']}{quote} ({', '.join(one['mails'])})")

@@ -1,5 +1,6 @@
 """Turns of a conversation over HTTP: text in pieces, calls of tools, and the dialects of servers."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -156,6 +157,29 @@ async def test_a_stream_that_stalls_ends_in_time() -> None:
     async with endpoint(stalls) as opened:
         with pytest.raises(ModelFailed, match="in time"):
             await model(opened, seconds=1).turn(TALK, lambda text: None)
+
+
+async def test_who_gives_up_closes_the_stream() -> None:
+    said, left = asyncio.Event(), asyncio.Event()
+
+    async def goes_on(opened: Endpoint, asked: dict[str, Any], write: Write) -> None:
+        await write(b"HTTP/1.1 200 x\r\n\r\n")
+        try:
+            while True:
+                await write(b'data: {"choices": [{"delta": {"content": "and "}}]}\n\n')
+                await asyncio.sleep(0)
+        except OSError:
+            left.set()
+            raise
+
+    async with endpoint(goes_on) as opened:
+        turn = asyncio.create_task(model(opened).turn(TALK, lambda text: said.set()))
+        await said.wait()
+        turn.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await turn
+        async with asyncio.timeout(30):
+            await left.wait()
 
 
 @given(st.lists(st.binary(max_size=60), max_size=8))
