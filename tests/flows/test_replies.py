@@ -135,6 +135,8 @@ PROGRAMS: dict[str, dict[str, str]] = {
     "a request": {"From": "list-request@far.test"},
     "to nobody": {"To": "friends"},
     "to others": {"To": "bob@example.test"},
+    "a hidden copy": {"To": "friends", "Bcc": ALICE},
+    "what somebody sent on": {"To": "ann@far.test", "Resent_To": ALICE},
     "itself": {"From": ALICE},
     "several authors": {"From": "zoe@far.test, ann@far.test"},
     "no author": {"From": "somebody"},

@@ -24,7 +24,6 @@ HEADER = 64 << 10  # octets; no person's program writes more
 NAME, SUBJECT = 60, 200  # characters
 NAMED = 500  # addresses of To and Cc that are looked at
 FILES = 20  # attachments that are named
-TO = 50  # addresses among which one of the user's is looked for, to answer from it
 
 _HOST = re.compile(r"\.\w\w")  # a dot within a word of more than initials
 
@@ -34,7 +33,7 @@ class Letter:
     """One mail that may be answered.
 
     `sender` is the envelope's, None for the null path; `author` and `reply_to` are as the header has them. `named` are
-    the lookup keys of the addresses in From, Reply-To, To and Cc: whoever has seen the mail; `to` are the first of To
+    the lookup keys of the addresses in From, Reply-To, To and Cc: whoever has seen the mail; `to` are those of To
     and Cc. `files` are names of what is attached. `came`: it was delivered, and not put there by the user.
     """
 
@@ -77,11 +76,11 @@ def read(raw: bytes) -> Letter | str:
     name, author = authors[0]
     seen = _addresses([*fields.get("to", []), *fields.get("cc", [])], NAMED)
     named = frozenset(address.key for _, address in (*authors, *replies, *seen))
-    seen_by = tuple(address for _, address in seen[:TO])
+    to = tuple(address for _, address in seen)
     wanted = replies[0][1] if replies else None
     return Letter(
         mail, view(raw, tree, wary=True), mail.sender, author, name, wanted, subject, in_reply_to, references, named,
-        seen_by, _files(tree), tree, "return-path" in fields,
+        to, _files(tree), tree, "return-path" in fields,
     )  # fmt: skip
 
 
@@ -91,6 +90,8 @@ def why_not(letter: Letter, target: Address, owns: Callable[[Address], bool], ve
         letter.mail.sender = address  # whichever of them an answer reached, it must not be a program's
         if reason := declined(letter.mail, owns):
             return reason
+    if not any(owns(address) for address in letter.to):  # Bcc and Resent-To are for people to answer
+        return "none of the user's addresses is in To or Cc"
     if verdict and verdict["action"] != "accept":
         return "it was judged to be junk"
     if verdict and forged(verdict["results"]):
