@@ -202,7 +202,11 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Rooms], No
             learner,
             scanner,
             *((tally, reporting) if reporting else ()),
-            *((Triaging(store, marking=config.triage.keywords),) if config.triage.enabled else ()),
+            *(
+                (Triaging(store, marking=config.triage.keywords, routes=config.triage.routes),)
+                if config.triage.enabled
+                else ()
+            ),
             policies,
             runner,
             here.remotes,

@@ -1,4 +1,4 @@
-"""Committed facts, published on the bus: ids only, so neither bus nor logs hold personal data."""
+"""Committed facts, published on the bus: ids and plain labels only, so neither bus nor logs hold personal data."""
 
 from dataclasses import dataclass
 
@@ -23,11 +23,19 @@ class FlagsChanged:
 
 @dataclass(frozen=True, slots=True)
 class MessageTriaged:
-    """It is known what a delivered message is about, and its keywords are set."""
+    """It is known what a delivered message is about, its keywords are set, and it stands where a route led it.
+
+    `priority` is that of the route, from 1 to 5; `moved`: it was delivered elsewhere.
+    """
 
     account: int
     mailbox: int
     uid: int
+    category: str = ""
+    urgency: str = ""
+    needs_response: bool = False
+    priority: int = 5
+    moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

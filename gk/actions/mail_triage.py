@@ -42,6 +42,7 @@ class Output:
     reason: str
     version: int
     stored: bool
+    routed: list[dict[str, Any]]
 
 
 @action("mail_triage", scope="read")
@@ -50,12 +51,14 @@ async def mail_triage(context: Context, input: Input) -> Output:
 
     `id` and `address` are as in mail_why. `stored`: it was judged when it was delivered, by the weights `version`; else
     it is judged now, by those there are. `start` and `end` of evidence and entities are octets in the UTF-8 form of the
-    subject or of the decoded text, as `where` says.
+    subject or of the decoded text, as `where` says. `routed`: what a route of the configuration made of it, in which
+    account.
     """
-    message, _ = message_named(context, input.address, input.id)
+    message, places = message_named(context, input.address, input.id)
+    routed = _routed(context, message, {account for account, _, _ in places})
     kept = context.store.triages.of(message)
     if kept is not None and kept.keys() == _FIELDS:
-        return Output(f"G{message}", **kept, stored=True)
+        return Output(f"G{message}", **kept, stored=True, routed=routed)
     content = await context.store.mailboxes.content_of(message)
     if content is None:
         raise Refused(f"the message {input.id!r} is gone")
@@ -66,4 +69,16 @@ async def mail_triage(context: Context, input: Input) -> Output:
     plain = asdict(found)
     for name in ("bant", "keywords", "entities", "evidence"):
         plain[name] = list(plain[name])
-    return Output(f"G{message}", **plain, stored=False)
+    return Output(f"G{message}", **plain, stored=False, routed=routed)
+
+
+def _routed(context: Context, message: int, accounts: set[int]) -> list[dict[str, Any]]:
+    """What routes made of a message in these accounts."""
+    return [
+        {
+            "account": context.store.accounts.by_id(one.account).address, "route": one.route, "folder": one.folder,
+            "flags": one.flags.split(), "priority": one.priority,
+        }
+        for one in context.store.triages.routed(message)
+        if one.account in accounts
+    ]  # fmt: skip

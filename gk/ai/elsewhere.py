@@ -20,7 +20,7 @@ CHILD = "gk.ai.child"
 PATIENCE = 30.0  # seconds for a batch, a start included
 LARGEST = 1 << 20  # octets of one answer
 ASKED = struct.Struct(">I")  # octets of the message
-ANSWERED = struct.Struct(">HId")  # octets of category and keywords, of what is kept; seconds
+ANSWERED = struct.Struct(">HId")  # octets of category, urgency and keywords, of what is kept; seconds
 
 
 class Elsewhere:
@@ -77,8 +77,8 @@ async def _answers(pipe: asyncio.StreamReader, count: int) -> list[Judged | None
         if length > LARGEST:
             raise ValueError("that is no answer")
         told, content = await pipe.readexactly(words), await pipe.readexactly(length)
-        category, *keywords = told.decode("ascii").split(" ")
-        found.append(Judged(category, frozenset(keywords), content, seconds) if content else None)
+        category, urgency, *keywords = told.decode("ascii").split(" ") if content else ("", "")
+        found.append(Judged(category, urgency, frozenset(keywords), content, seconds) if content else None)
     return found
 
 
@@ -86,5 +86,5 @@ def answer(found: Judged | None) -> bytes:
     """The answer to one message."""
     if found is None:
         return ANSWERED.pack(0, 0, 0.0)
-    words = " ".join([found.category, *sorted(found.keywords)]).encode("ascii")
+    words = " ".join([found.category, found.urgency, *sorted(found.keywords)]).encode("ascii")
     return ANSWERED.pack(len(words), len(found.content), found.seconds) + words + found.content

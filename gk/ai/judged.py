@@ -15,6 +15,7 @@ class Judged:
     """What came of a message: `content` as it is stored, `seconds` as they passed."""
 
     category: str
+    urgency: str
     keywords: frozenset[str]
     content: bytes
     seconds: float
@@ -25,7 +26,7 @@ def judge(raw: bytes) -> Judged:
     began = time.perf_counter()
     found = triage(view(raw))
     content = packed(asdict(found))
-    return Judged(found.category, keywords(found), content, time.perf_counter() - began)
+    return Judged(found.category, found.urgency, keywords(found), content, time.perf_counter() - began)
 
 
 def keywords(found: Triage) -> frozenset[str]:

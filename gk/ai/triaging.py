@@ -13,10 +13,14 @@ from gk import metrics
 from gk.ai.elsewhere import Elsewhere
 from gk.ai.judged import READ, Judged, judge
 from gk.ai.signals.linear import model
+from gk.ai.signals.routing import Known, fitting
+from gk.config import TriageRoute
 from gk.errors import GkError
 from gk.store.content import Content
 from gk.store.db import Store
-from gk.store.triages import Result
+from gk.store.packed import unpacked
+from gk.store.triages import Result, Route
+from gk.store.values import FLAGGED, SEEN, Flags
 
 log = logging.getLogger(__name__)
 
@@ -24,16 +28,17 @@ FEW, MANY = 8, 64  # messages of a batch in a thread, and of one in the process,
 REST = 1.0  # seconds of rest for each of work while messages wait
 QUIET = 30.0  # seconds without a message after which the process ends
 COUNTED = 1.0  # seconds between two looks at how many wait
+IMPORTANT = 2  # the last priority of mail that is important
 PAUSE = 1.0  # seconds after a fault of the store
 
 
 class Triaging:
-    """The one who judges; `marking`: results become keywords."""
+    """The one who judges; `marking`: results become keywords; `routes` say where mail goes."""
 
     name = "triage"
 
-    def __init__(self, store: Store, *, marking: bool) -> None:
-        self._store, self._marking = store, marking
+    def __init__(self, store: Store, *, marking: bool, routes: Sequence[TriageRoute] = ()) -> None:
+        self._store, self._marking, self._routes = store, marking, routes
         self._elsewhere = Elsewhere()
         self._counted = 0.0
 
@@ -104,7 +109,33 @@ class Triaging:
             return Result(message)
         metrics.triaged.labels(found.category).inc()
         metrics.triage_seconds.observe(found.seconds)
-        return Result(message, found.content, found.keywords if self._marking else frozenset())
+        keywords = found.keywords if self._marking else frozenset()
+        return Result(
+            message, found.content, keywords, found.category, found.urgency, "$gk-reply" in found.keywords,
+            self._led(found.content) if self._routes else (),
+        )  # fmt: skip
+
+    def _led(self, content: bytes) -> tuple[Route, ...]:
+        """The routes that fit what was found."""
+        found = unpacked(content) or {}
+        known = Known(
+            found["category"], found["urgency"], found["sentiment"], found["language"], found["notification"],
+            found["needs_response"],
+        )  # fmt: skip
+        return tuple(map(_route, fitting(known, self._routes)))
+
+
+def _route(route: TriageRoute) -> Route:
+    """A route of gk.toml as the store follows it."""
+    words = frozenset(flag for flag in route.flags if flag not in _SYSTEM)
+    if route.priority <= IMPORTANT:
+        words |= {"$Important"}  # RFC 8457
+    system = sum(_SYSTEM.get(flag, 0) for flag in {*route.flags})
+    users = frozenset(user.lower() for user in route.users)
+    return Route(route.name, users, route.folder, Flags(system, words), route.priority)
+
+
+_SYSTEM = {"\\Flagged": FLAGGED, "\\Seen": SEEN}
 
 
 def _judge(content: Content) -> Judged | None:

@@ -56,6 +56,10 @@ def _triage(found: dict[str, Any]) -> list[str]:
     lines.append(f"  judged {judged}, by weights {found['version']}")
     if found["reason"]:
         lines.append(f"  {found['reason']}")
+    for one in found["routed"]:
+        did = f"moved to {one['folder']}" if one["folder"] else "left in INBOX"
+        flags = f", flags {' '.join(one['flags'])}" if one["flags"] else ""
+        lines.append(f"  routed for {one['account']} by «{one['route']}»: {did}{flags}, priority {one['priority']}")
     for signal in dict.fromkeys(reason["signal"] for reason in found["evidence"]):
         told = [_told(reason) for reason in found["evidence"] if reason["signal"] == signal]
         lines.append(f"  {signal}: {', '.join(told)}")

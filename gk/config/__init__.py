@@ -33,7 +33,7 @@ from gk.config.tables import (
     as_tree,
     documented,
 )
-from gk.config.triage import Triage
+from gk.config.triage import Triage, TriageRoute
 
 __all__ = [
     "DEFAULT_FILES",
@@ -65,6 +65,7 @@ __all__ = [
     "Spam",
     "Tls",
     "Triage",
+    "TriageRoute",
     "as_tree",
     "beside",
     "documented",

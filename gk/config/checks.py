@@ -18,6 +18,7 @@ from gk.config.remote import check_remotes
 from gk.config.replies import check_replies
 from gk.config.scanners import check_scanners
 from gk.config.tables import Config, documented
+from gk.config.triage import check_triage
 from gk.errors import ConfigError
 
 LARGEST_FLOAT = 1000
@@ -61,6 +62,7 @@ def check(config: Config, source: str) -> None:
     check_outgoing(config.outbound, source)
     check_assistant(config.ai, source)
     check_replies(config.replies, source)
+    check_triage(config.triage, source)
     check_judge(config.judge, source)
     check_bans(config.bans, source)
     check_remotes(config.remote, config.domains, source)

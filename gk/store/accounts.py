@@ -153,7 +153,7 @@ def _remove(db: sqlite3.Connection, facts: list[Fact], account: int) -> list[int
     for table in (
         "app_password", "subscription", "thread", "metadata", "sent_day", "sent_to", "suppressed",
         "script", "rule", "absence", "answered", "seen_id", "lesson", "sign", "learnt", "model_use", "model_answer",
-        "triage_job", "reply", "reply_stop", "conversation", "effect", "confirmation",
+        "triage_job", "routed", "reply", "reply_stop", "conversation", "effect", "confirmation",
     ):  # fmt: skip
         db.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
     remote_rows.remove(db, account)

@@ -10,6 +10,7 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import astuple
 from typing import Any, TypeVar
 
 from gk import events, metrics
@@ -241,8 +242,8 @@ class Store:
                     self.lessons.taught()
                 case ToTriage():
                     self.triages.delivered()
-                case Triaged(account=account, mailbox=mailbox, uid=uid):
-                    self.bus.publish(events.MessageTriaged(account, mailbox, uid))
+                case Triaged():
+                    self.bus.publish(events.MessageTriaged(*astuple(fact)))
                 case Queued(queue_id=queue_id):
                     self.bus.publish(events.MessageQueued(queue_id))
                 case Filing(messages=messages, size=size, copied=copied):

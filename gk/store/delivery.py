@@ -52,8 +52,9 @@ def deliver(
             flags = to.flags.system  # a mailbox full of keywords still takes mail
         named = to.address if len(recipients) > 1 else None
         new = New(mailbox, message, flags, now, thread, arrival.size, named)
-        placed.append((mailbox, entries.add_entries(db, facts, [new])[0]))
-        if bounds.triage and triages.note(db, to.account, mailbox, message):
+        (uid,) = entries.add_entries(db, facts, [new])
+        placed.append((mailbox, uid))
+        if bounds.triage and triages.note(db, to.account, mailbox, message, uid):
             noted = True
         if bounds.replies is not None:
             replies.note(db, to.account, mailbox, message, author, bounds.replies, now)

@@ -235,9 +235,19 @@ def _changed(db: sqlite3.Connection, old: int, mode: str, system: int, words: fr
 
 
 def copy(
-    db: sqlite3.Connection, facts: list[Fact], source: int, uids: Sequence[int], target: int, limit: int
+    db: sqlite3.Connection,
+    facts: list[Fact],
+    source: int,
+    uids: Sequence[int],
+    target: int,
+    limit: int,
+    *,
+    teaching: bool = True,
 ) -> tuple[list[int], list[int]]:
-    """COPY: the source uids that were there, and the new ones in the same order; all or nothing."""
+    """COPY: the source uids that were there, and the new ones in the same order; all or nothing.
+
+    `teaching`: a user did it, which tells the junk filter what is wanted.
+    """
     condition, values = chosen(uids)
     rows = db.execute(
         "SELECT e.uid, e.message, e.flags, e.date, e.thread, m.size, e.recipient, e.zone"
@@ -249,15 +259,23 @@ def copy(
     for value in {row[2] for row in rows if row[2] >> KEYWORDS}:
         keywords.known_words(db, target, keywords.words_of(db, value), limit)
     new = [New(target, *row[1:]) for row in rows]
-    lessons.moved(db, facts, source, target, [row[1] for row in rows])
+    if teaching:
+        lessons.moved(db, facts, source, target, [row[1] for row in rows])
     return [row[0] for row in rows], add_entries(db, facts, new, copied=True)
 
 
 def move(
-    db: sqlite3.Connection, facts: list[Fact], source: int, uids: Sequence[int], target: int, limit: int
+    db: sqlite3.Connection,
+    facts: list[Fact],
+    source: int,
+    uids: Sequence[int],
+    target: int,
+    limit: int,
+    *,
+    teaching: bool = True,
 ) -> tuple[list[int], list[int]]:
     """MOVE (RFC 6851): as COPY, and gone from the source in the same commit."""
-    old, new = copy(db, facts, source, uids, target, limit)
+    old, new = copy(db, facts, source, uids, target, limit, teaching=teaching)
     if old:
         removal.remove(db, facts, source, old, only_deleted=False)
     return old, new

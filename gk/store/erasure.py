@@ -32,9 +32,9 @@ PIECE = 1 << 20  # octets of a message or file looked at once
 LONGEST = 320  # octets of an address
 
 GOES = frozenset((
-    "thread", "forward", "suppressed", "verdict", "triage", "seen_id", "reject", "ban", "attempt", "dmarc_policy",
-    "dmarc_result", "tls_result", "sts_policy", "model_answer", "model_use", "reply", "conversation", "effect",
-    "confirmation",
+    "thread", "forward", "suppressed", "verdict", "triage", "routed", "seen_id", "reject", "ban", "attempt",
+    "dmarc_policy", "dmarc_result", "tls_result", "sts_policy", "model_answer", "model_use", "reply", "conversation",
+    "effect", "confirmation",
 ))  # fmt: skip
 """Tables whose rows go where they hold the address."""
 THEIRS = frozenset((

@@ -100,7 +100,7 @@ def forget(db: sqlite3.Connection, messages: Iterable[int]) -> None:
     ids = json.dumps([row[0] for row in orphans])
     for table, column in (
         ("message", "id"), ("header", "message"), ("journal", "message"), ("verdict", "message"), ("lesson", "message"),
-        ("triage_job", "message"), ("triage", "message"), ("reply", "message"),
+        ("triage_job", "message"), ("triage", "message"), ("routed", "message"), ("reply", "message"),
     ):  # fmt: skip
         db.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))", (ids,))
     unspool(db, [spool for _, spool in orphans if spool is not None])

@@ -443,10 +443,26 @@ def m020_remote(db: sqlite3.Connection) -> None:
     _apply(db, _REMOTE)
 
 
+_ROUTES = """
+ALTER TABLE triage_job ADD COLUMN mailbox INTEGER;  -- where it was delivered
+ALTER TABLE triage_job ADD COLUMN uid INTEGER;
+CREATE TABLE routed (  -- what routes of gk.toml made of messages
+    account INTEGER NOT NULL, message INTEGER NOT NULL, route TEXT NOT NULL, folder TEXT NOT NULL,
+    flags TEXT NOT NULL, priority INTEGER NOT NULL, PRIMARY KEY (account, message)
+) WITHOUT ROWID;
+CREATE INDEX routed_message ON routed (message);
+"""
+
+
+def m021_routes(db: sqlite3.Connection) -> None:
+    """Where mail that is to be judged was delivered, and what routes made of it."""
+    _apply(db, _ROUTES)
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     m001_first, m002_imap, m003_tls, m004_outgoing, m005_sending, m006_verdicts,
     m007_forwards, m008_rules, m009_lessons, m010_reports, m011_removes, m012_abuse,
     m013_ledger, m014_triage, m015_models, m016_replies, m017_talks, m018_activity, m019_reply_states,
-    m020_remote,
+    m020_remote, m021_routes,
 ]  # fmt: skip
 VERSION = len(MIGRATIONS)

@@ -185,6 +185,11 @@ class Triaged:
     account: int
     mailbox: int
     uid: int
+    category: str = ""
+    urgency: str = ""
+    needs_response: bool = False
+    priority: int = 5
+    moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

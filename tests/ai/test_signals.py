@@ -8,9 +8,10 @@ from gk.ai.signals.judging import OUTPUTS
 from gk.ai.signals.keywords import keywords
 from gk.ai.signals.linear import Model, pack
 from gk.ai.signals.notification import notification
-from gk.ai.signals.routing import Known, Rule, route
+from gk.ai.signals.routing import Known, fitting
 from gk.ai.signals.urgency import urgency
 from gk.ai.signals.words import fold, pairs, stems
+from gk.config import TriageRoute
 
 QUIET = dict.fromkeys(OUTPUTS, 0.0)
 
@@ -98,13 +99,14 @@ def test_a_header_that_admits_a_machine_is_believed() -> None:
     assert notification(QUIET | {"automatic": -9.0}, frozenset(["#list"])).label == "person"
 
 
-def test_the_first_rule_whose_conditions_hold_decides() -> None:
+def test_routes_fit_whose_conditions_all_hold() -> None:
     known = Known("support", "high", "negative", "fr", False, True)
-    rules = (
-        Rule(urgency="critical", folder="Now"),
-        Rule(category="support", notification="yes", folder="Robots"),
-        Rule(category="support", urgency="normal", language="fr", folder="Assistance", priority=2),
-        Rule(folder="Rest"),
+    routes = (
+        TriageRoute("now", urgency="critical"),
+        TriageRoute("robots", categories=("support",), notification="yes"),
+        TriageRoute("help", categories=("billing", "support"), urgency="normal", language="fr", needs_response="yes"),
+        TriageRoute("cheers", sentiment="positive"),
+        TriageRoute("rest"),
     )
-    assert route(known, rules).folder == "Assistance"
-    assert route(known, rules[:2]) == Rule()
+    assert [route.name for route in fitting(known, routes)] == ["help", "rest"]
+    assert not fitting(known, routes[:2])

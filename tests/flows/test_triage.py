@@ -86,7 +86,9 @@ async def test_a_message_that_came_before_a_restart_is_judged_after_it(tmp_path:
         store = gk.rooms.store
         assert not store.triages.waiting()
         owner = store.accounts.get(ALICE).id
-        await store.commits.do(lambda db, facts: db.execute("INSERT INTO triage_job VALUES (1, ?)", (owner,)))
+        await store.commits.do(
+            lambda db, facts: db.execute("INSERT INTO triage_job (message, account) VALUES (1, ?)", (owner,))
+        )
     async with house(tmp_path, triage="") as gk:
         async with asyncio.timeout(PATIENCE):
             while gk.rooms.store.triages.waiting():
