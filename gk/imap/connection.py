@@ -1,8 +1,4 @@
-"""One IMAP connection: an asyncio.Protocol and a task, commands strictly in order.
-
-What the client sends faster than it is served stays in the kernel; what it reads too slowly holds back its own
-commands only.
-"""
+"""One IMAP connection: an asyncio.Protocol and a task, commands strictly in order."""
 
 import asyncio
 import contextlib
@@ -13,11 +9,12 @@ from typing import TYPE_CHECKING
 from gk import __version__, metrics
 from gk.accounts.limits import Pass
 from gk.imap import registry
-from gk.imap.conversation import BANNED, Conversation, Ended
+from gk.imap.conversation import BANNED, Conversation
 from gk.imap.deflate import BadStream, Deflate
 from gk.imap.dispatch import Dispatch
 from gk.imap.session import Session
 from gk.imap.wire import Event, Fault, Wire
+from gk.net.client import LINGER, Client, Ended
 from gk.net.listener import Listener
 
 if TYPE_CHECKING:
@@ -25,14 +22,13 @@ if TYPE_CHECKING:
 
 UNREAD = 64 << 10  # bytes that wait while a command runs, before the connection is no longer read
 UNSENT = 256 << 10  # bytes the client has not read, before its command waits
-HANDSHAKE = 30.0  # seconds of TLS, and never more than there are left for the login
-LINGER = 10.0  # seconds a closed connection has to read its last bytes
 
 
-class Connection(asyncio.Protocol):
+class Connection(Client):
     """One client."""
 
     def __init__(self, server: "ImapServer", listener: Listener, encrypted: bool) -> None:
+        super().__init__(encrypted=encrypted)
         self._server, self._listener = server, listener
         session = Session(
             may_log_in=encrypted or not server.require_tls,
@@ -44,19 +40,11 @@ class Connection(asyncio.Protocol):
         self._conversation = Conversation(self, server, session)
         self._session = session
         self._implicit = encrypted  # TLS from the first byte, before the greeting
-        self._shaking = False  # a TLS handshake is under way
         self._pass: Pass | None = None
         self._fresh = True  # without a login
         self._hasty = 0.0  # the deadline of its login while the connections are nearly all taken
-        self._waiter: asyncio.Future[None] | None = None  # the task waits for bytes
-        self._drain: asyncio.Future[None] | None = None  # the task waits for the client to read
-        self._lost = False
-        self._encrypted = encrypted
         self._deflate: Deflate | None = None
         self._woken = False  # NOTIFY has something to tell
-        self._eof = False
-        self._bye: str | None = None  # why the session is to end at the next safe point
-        self._full = self._held = False  # writing, reading paused
         self._on_writable: Callable[[], None] | None = None
 
     # -- asyncio.Protocol
@@ -102,11 +90,9 @@ class Connection(asyncio.Protocol):
         if not self._fresh:
             self._deadline = self._loop.time() + self._server.limits.idle_minutes * 60
         if self._waiter is not None:
-            if not self._waiter.done():
-                self._waiter.set_result(None)
+            self._wake()
         elif not self._held and self._much_waits():
-            self._held = True
-            self._transport.pause_reading()
+            self._hold()
 
     def _much_waits(self) -> bool:
         """More than a command in progress should have waiting behind it."""
@@ -115,32 +101,12 @@ class Connection(asyncio.Protocol):
             return True
         return wire.waiting > UNREAD or wire.lines_waiting > self._server.limits.pipelined
 
-    def eof_received(self) -> bool:
-        self._eof = True  # what was sent before is still answered
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-        return not self._encrypted
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._gone()
-
-    def pause_writing(self) -> None:
-        self._full = True
-
     def resume_writing(self) -> None:
-        self._full = False
-        if self._drain is not None and not self._drain.done():
-            self._drain.set_result(None)
+        super().resume_writing()
         if not self._fresh:
             self._deadline = max(self._deadline, self._loop.time() + self._server.limits.idle_minutes * 60)
         if self._on_writable is not None:
             self._on_writable()
-
-    def _gone(self) -> None:
-        self._lost = True
-        for waiter in (self._waiter, self._drain):
-            if waiter is not None and not waiter.done():
-                waiter.set_result(None)
 
     def _tick(self) -> None:
         """The deadline of a connection without a login, or without a command."""
@@ -185,29 +151,10 @@ class Connection(asyncio.Protocol):
                 self._pass.release()
             self._close()
 
-    def finish(self) -> None:
-        """Say goodbye at the next safe point: at once when no command runs."""
-        self.end("the server stops")
-
-    def end(self, reason: str) -> None:
-        """Let `event` and its like raise Ended with this reason."""
-        self._bye = reason
-        if self._shaking:
-            self._transport.abort()  # no goodbye would reach it
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
     def wake(self) -> None:
         """Let `event` look again what is to be told, if it waits."""
         self._woken = True
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def _close(self) -> None:
-        unsent = not self._transport.is_closing() and self._transport.get_write_buffer_size()
-        self._transport.close()
-        if unsent:
-            self._loop.call_later(LINGER, self._transport.abort)
+        self._wake()
 
     # -- what the conversation needs
 
@@ -221,16 +168,6 @@ class Connection(asyncio.Protocol):
 
     def on_writable(self, call: Callable[[], None] | None) -> None:
         self._on_writable = call
-
-    async def drained(self) -> None:
-        while self._full and not self._lost:
-            self._drain = self._loop.create_future()
-            try:
-                await self._drain
-            finally:
-                self._drain = None
-        if self._lost:
-            raise Ended
 
     async def event(self) -> Event:
         while (event := self.wire.command()) is None:
@@ -264,21 +201,7 @@ class Connection(asyncio.Protocol):
         if self._expand():
             await asyncio.sleep(0)  # a little can stand for very much: others have their turn between its pieces
             return
-        if self._held:
-            self._held = False
-            self._transport.resume_reading()
-        if not self._lost and self._bye is None and not self._eof:
-            self._waiter = self._loop.create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        elif self._eof:
-            raise Ended  # and everything sent before was looked at
-        if self._lost:
-            raise Ended
-        if self._bye is not None:
-            raise Ended(self._bye)
+        await self._bytes()
         self._expand()
 
     def _expand(self) -> bool:
@@ -301,21 +224,8 @@ class Connection(asyncio.Protocol):
         """Speak TLS from here; what the client sent in clear before is forgotten (RFC 3501 §6.2.1)."""
         assert self._server.tls is not None
         self.wire.drop()  # from here to the new transport nothing is awaited: no clear byte comes after this
-        self._held = False
-        self._shaking = True
-        patience = max(0.1, min(HANDSHAKE, self._deadline - self._loop.time()))
-        try:
-            transport = await self._loop.start_tls(
-                self._transport, self, self._server.tls(), server_side=True, ssl_handshake_timeout=patience
-            )
-        except OSError as error:
-            self._lost = True
-            raise Ended from error
-        finally:
-            self._shaking = False
-        assert transport is not None
-        self._transport, self._encrypted = transport, True
-        transport.set_write_buffer_limits(high=UNSENT)
+        await self._secure(self._server.tls())
+        self._transport.set_write_buffer_limits(high=UNSENT)
 
     def logged_in(self) -> None:
         """Wider bounds and a longer deadline."""

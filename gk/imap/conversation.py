@@ -15,6 +15,7 @@ from gk.imap.reply import Reply, mailbox
 from gk.imap.session import FRESH, Session
 from gk.imap.view import View
 from gk.imap.wire import Event, Literal, Wire
+from gk.net.client import Ended
 from gk.store.db import Store
 from gk.store.values import Account, Mailbox
 
@@ -26,10 +27,6 @@ T = TypeVar("T")
 BANNED = "your address is not served for a while, for what came from it"
 TELL = 256 << 10  # bytes told before they are written
 TURN = 0.005  # seconds of work before others have their turn
-
-
-class Ended(Exception):
-    """The conversation is over; with a text, after a last `* BYE`."""
 
 
 class Link(Protocol):

@@ -7,11 +7,12 @@ import logging
 
 from gk.errors import GkError
 from gk.imap import registry, reply
-from gk.imap.conversation import BANNED, Conversation, Ended, TooManySessions
+from gk.imap.conversation import BANNED, Conversation, TooManySessions
 from gk.imap.grammar import BadMailboxName, BadSyntax, Cursor
 from gk.imap.search_keys import BadCharset
 from gk.imap.session import FRESH, Session
 from gk.imap.wire import Command, Continue, Event, Fault, Literal, Wire
+from gk.net.client import Ended
 
 log = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ from gk import metrics
 from gk.accounts.limits import Pass
 from gk.managesieve.session import BadCommand, Session
 from gk.managesieve.wire import Command, Fault, Wire, response
+from gk.net.client import LINGER, Client, Ended
 from gk.net.listener import Listener
 from gk.store.values import Account
 
@@ -14,32 +15,22 @@ if TYPE_CHECKING:
     from gk.managesieve.server import ManageSieveServer
 
 UNREAD = 64 << 10  # bytes that wait while a command runs, before the connection is no longer read
-HANDSHAKE = 30.0  # seconds of TLS, and never more than there are left for the login
-LINGER = 10.0  # seconds a closed connection has to read its last bytes
 BANNED = "your address is not served for a while, for what came from it"
 NAMES = 4096  # octets of the literals of a name beside a script
 
 
-class Ended(Exception):
-    """The session is over; with a text, after a last BYE."""
-
-
-class Connection(asyncio.Protocol):
+class Connection(Client):
     """One client."""
 
     def __init__(self, server: "ManageSieveServer", listener: Listener) -> None:
+        super().__init__()
         self._server, self._listener = server, listener
         limits = server.limits
         self.wire = Wire(limits.login_line, limits.login_literals)
         self.peer = ""
-        self.encrypted = False
         self._session = Session(self, server)
         self._pass: Pass | None = None
         self._counted: tuple[int, str] | None = None  # among the sessions of a user
-        self._waiter: asyncio.Future[None] | None = None
-        self._drain: asyncio.Future[None] | None = None
-        self._lost = self._eof = self._held = self._full = self._shaking = False
-        self._bye: str | None = None
         self._deadline = self._hasty = 0.0  # the latter: that of the login while the connections are nearly all taken
 
     # -- asyncio.Protocol
@@ -72,30 +63,7 @@ class Connection(asyncio.Protocol):
             self._deadline = self._loop.time() + self._server.limits.idle_minutes * 60
         self._wake()
         if self._waiter is None and not self._held and self.wire.waiting > UNREAD:
-            self._held = True
-            self._transport.pause_reading()
-
-    def eof_received(self) -> bool:
-        self._eof = True  # what was sent before is still answered
-        self._wake()
-        return not self.encrypted
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = True
-        self._wake()
-        self.resume_writing()
-
-    def pause_writing(self) -> None:
-        self._full = True
-
-    def resume_writing(self) -> None:
-        self._full = False
-        if self._drain is not None and not self._drain.done():
-            self._drain.set_result(None)
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+            self._hold()
 
     def _tick(self) -> None:
         """The deadline of a connection without a login, or without a command."""
@@ -144,7 +112,7 @@ class Connection(asyncio.Protocol):
                         raise Ended("too many commands that make no sense") from None
                 if session.account is None and bans.banned(self.peer):
                     raise Ended(BANNED)
-                await self._drained()
+                await self.drained()
         except Ended as end:
             if end.args and not self._lost:
                 self.write(response("BYE", str(end)))
@@ -156,21 +124,7 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
             if self._pass is not None:
                 self._pass.release()
-            unsent = not self._transport.is_closing() and self._transport.get_write_buffer_size()
-            self._transport.close()
-            if unsent:
-                self._loop.call_later(LINGER, self._transport.abort)
-
-    def finish(self) -> None:
-        """Say goodbye at the next safe point: at once when no command runs."""
-        self.end("the server stops")
-
-    def end(self, reason: str) -> None:
-        """Let what waits for bytes raise Ended with this reason."""
-        self._bye = reason
-        if self._shaking:
-            self._transport.abort()  # no goodbye would reach it
-        self._wake()
+            self._close()
 
     # -- what the session needs
 
@@ -191,20 +145,7 @@ class Connection(asyncio.Protocol):
         """Speak TLS from here; what the client sent in clear before is forgotten (RFC 5804 §2.2)."""
         assert self._server.tls is not None
         self.wire.drop()
-        self._held = False
-        self._shaking = True
-        patience = max(0.1, min(HANDSHAKE, self._deadline - self._loop.time()))
-        try:
-            transport = await self._loop.start_tls(
-                self._transport, self, self._server.tls(), server_side=True, ssl_handshake_timeout=patience
-            )
-        except OSError as error:
-            self._lost = True
-            raise Ended from error
-        finally:
-            self._shaking = False
-        assert transport is not None
-        self._transport, self.encrypted = transport, True
+        await self._secure(self._server.tls())
 
     def logged_in(self, account: Account) -> bool:
         """Wider bounds and a longer deadline; false where the user has too many sessions from there."""
@@ -241,22 +182,4 @@ class Connection(asyncio.Protocol):
             item = self.wire.next()
             if item is not None:
                 return item
-            if self._eof:
-                raise Ended
-            if self._held:
-                self._held = False
-                self._transport.resume_reading()
-            self._waiter = self._loop.create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-
-    async def _drained(self) -> None:
-        """Wait while the client reads too slowly."""
-        while self._full and not self._lost:
-            self._drain = self._loop.create_future()
-            try:
-                await self._drain
-            finally:
-                self._drain = None
+            await self._bytes()

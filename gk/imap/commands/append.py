@@ -7,13 +7,14 @@ A message beyond 256 KiB goes to the spool as it arrives and is never in memory 
 from dataclasses import dataclass
 
 from gk.errors import NoSuchMailbox, Refused
-from gk.imap.conversation import Conversation, Ended
+from gk.imap.conversation import Conversation
 from gk.imap.crlf import Normal
 from gk.imap.grammar import BadSyntax, Cursor
 from gk.imap.registry import command
 from gk.imap.reply import Reply, bad, no, ok
 from gk.imap.session import LOGGED_IN
 from gk.imap.wire import Command, Fault, Literal
+from gk.net.client import Ended
 from gk.store.chosen import uid_set
 from gk.store.db import JOURNAL, Store
 from gk.store.spool import SpoolFile
