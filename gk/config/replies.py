@@ -25,7 +25,9 @@ class ReplyRule:
     users: tuple[str, ...] = key((), "Addresses of accounts here.")
     senders: tuple[str, ...] = key((), 'Who wrote: "ann@example.net", or "@example.net" for all of a domain.')
     known: bool = key(False, "Only those the user has written to.")
-    categories: tuple[str, ...] = key((), "What triage makes of the mail.")
+    categories: tuple[str, ...] = key(
+        (), "What triage makes of it: legal, hr, billing, sales, scheduling, support, personal, other."
+    )
     urgency: tuple[str, ...] = key((), "How urgent it is: low, normal, high, critical.")
     languages: tuple[str, ...] = key((), "fr, en.")
     awaiting: bool = key(True, "Only mail whose writer waits for an answer.")

@@ -1,7 +1,8 @@
 """Rules: the first that fits, days and hours, and silence where triage is not sure."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -110,3 +111,11 @@ def test_a_table_that_cannot_be_meant_is_refused(table: dict[str, object], said:
     with pytest.raises(ConfigError) as error:
         check(parse({"domains": ["example.org"], "replies": table}), "gk.toml")
     assert said in str(error.value)
+
+
+def test_every_key_is_in_the_document() -> None:
+    text = (Path(__file__).parents[3] / "docs/replies.md").read_text()
+    for key in fields(ReplyRule):
+        assert f"| `{key.name}` |" in text and key.metadata["doc"] in text, key.name
+    for key in fields(Replies):
+        assert key.name in text, key.name
