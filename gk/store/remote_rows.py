@@ -222,6 +222,8 @@ def arrive(
     if fresh:
         rows += _fresh(db, facts, to, fresh, taken, bounds, now)
     db.executemany(_INSERT, rows)
+    if taken.again:  # whether its flags were changed here meanwhile is looked at once more
+        db.execute("UPDATE remote_folder SET pushed = 0 WHERE id = ?", (to.id,))
     done = min(taken.missed) - 1 if taken.missed else max((one.uid for one in batch), default=0)
     db.execute("UPDATE remote_folder SET last = max(last, ?) WHERE id = ?", (done, to.id))
     return taken

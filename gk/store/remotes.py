@@ -62,11 +62,15 @@ class Missing:
 
 @dataclass(slots=True)
 class Compared:
-    """Uids that were dealt with, and the (mark, size) of what is there already or waits to be known again."""
+    """Uids that were dealt with, the (mark, size) of what is there already or waits to be known again.
+
+    `others` are the (folder, uid) of messages that look the same and were last seen in another folder.
+    """
 
     uids: set[int] = field(default_factory=set)
     present: set[tuple[int, int]] = field(default_factory=set)
     waiting: set[tuple[int, int]] = field(default_factory=set)
+    others: set[tuple[int, int]] = field(default_factory=set)
 
 
 class Remotes:
@@ -206,17 +210,20 @@ class Remotes:
             fresh, lambda db, facts: remote_rows.arrive(db, facts, folder, batch, bounds, now)
         )
 
-    def compare(self, folder: Folder, uids: Sequence[int], marks: Sequence[int]) -> Compared:
-        """What is known of messages that seem new: in one look for all of them."""
-        found = Compared()
+    def compare(self, folder: Folder, uids: Sequence[int], marks: Sequence[tuple[int, int]]) -> Compared:
+        """What is known of messages that seem new, by (mark, size): in one look for all of them."""
+        found, asked = Compared(), set(marks)
         rows = self._db.execute(
             "SELECT m.folder, m.uid, m.mark, m.size FROM remote_message m JOIN remote_folder f ON f.id = m.folder"
             " WHERE m.mark IN (SELECT value FROM json_each(?)) AND f.remote = ?"
-            f" AND (m.uid IS NOT NULL AND m.folder = ? OR m.uid IS NULL AND {HERE})",
-            (json.dumps(list(marks)), folder.remote, folder.id, folder.account),
+            f" AND (m.uid IS NOT NULL OR {HERE})",
+            (json.dumps([mark for mark, _ in marks]), folder.remote, folder.account),
         )
-        for _, uid, mark, size in rows:
-            (found.waiting if uid is None else found.present).add((mark, size))
+        for number, uid, mark, size in rows:
+            if number != folder.id and uid is not None and (mark, size) in asked:
+                found.others.add((number, uid))
+            else:
+                (found.waiting if uid is None else found.present).add((mark, size))
         rows = self._db.execute(
             "SELECT uid FROM remote_message WHERE folder = ? AND uid IN (SELECT value FROM json_each(?))",
             (folder.id, json.dumps(list(uids))),
@@ -253,6 +260,17 @@ class Remotes:
                 lambda db, facts, part=part: remote_rows.vanish(db, facts, folder, part, self._store.limits.keywords)  # type: ignore[misc]
             )
         return gone
+
+    async def lose(self, folder: int, uids: Sequence[int]) -> None:
+        """These are no longer there; they wait to be known again elsewhere."""
+        listed = json.dumps(list(uids))
+        await self._commits.do(
+            lambda db, facts: db.execute(
+                "UPDATE remote_message SET uid = NULL, lost = ? WHERE folder = ?"
+                " AND uid IN (SELECT value FROM json_each(?))",
+                (int(time.time()), folder, listed),
+            )
+        )
 
     async def flagged(self, folder: Folder, found: Sequence[tuple[int, int]]) -> int:
         """Take over what changed of (uid, flags there); how many messages did."""

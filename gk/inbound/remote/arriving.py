@@ -7,7 +7,7 @@ What is known by its header and size is not brought a second time; what is large
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from gk import metrics
 from gk.errors import Refused, Unavailable
@@ -27,14 +27,19 @@ PIECE = 256 << 10  # octets of a large message brought at once
 TRIES = 5  # sessions one message may end before it is left there
 FEW = 8  # messages prepared before others get their turn
 
+SeenElsewhere = Callable[[Sequence[tuple[int, int]]], Awaitable[None]]
 Trouble = Counter[tuple[int, int]]  # (folder, uid): sessions that ended while it was brought
 
 
 class Arrivals:
     """Brings messages of one folder over one session."""
 
-    def __init__(self, store: Store, session: Session, folder: Folder, trouble: Trouble) -> None:
+    def __init__(
+        self, store: Store, session: Session, folder: Folder, trouble: Trouble, seen_elsewhere: SeenElsewhere
+    ) -> None:
+        """`seen_elsewhere` is asked to look whether messages of other folders, by (folder, uid), still are there."""
         self._store, self._session, self._folder, self._trouble = store, session, folder, trouble
+        self._seen_elsewhere = seen_elsewhere
         self._largest = store.limits.message_bytes
 
     async def take(self, uids: Sequence[int]) -> Taken:
@@ -60,7 +65,11 @@ class Arrivals:
         there = [uid for uid in uids if uid in told]
         headers = [told[uid].header or b"" for uid in there]
         marks = dict(zip(there, await asyncio.to_thread(_marked, headers), strict=True))
-        known = self._store.remotes.compare(self._folder, uids, [one.mark for one in marks.values()])
+        keys = [(one.mark, told[uid].size or 0) for uid, one in marks.items()]
+        known = self._store.remotes.compare(self._folder, uids, keys)
+        if known.others:  # moved, or copied
+            await self._seen_elsewhere(sorted(known.others))
+            known = self._store.remotes.compare(self._folder, uids, keys)
         plan: list[Arriving] = []
         for uid, one in marks.items():
             if uid in known.uids:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gk.config import Remote
+from gk.errors import Unavailable
 from gk.inbound.remote import places
 from gk.inbound.remote.arriving import Arrivals, Trouble
 from gk.inbound.remote.leaving import Departures, Targets
@@ -186,12 +187,36 @@ class Rounds:
         return count
 
     async def _bring(self, folder: Folder, uids: Sequence[int], tally: Tally) -> None:
-        taken = await Arrivals(self._store, self._session, folder, self._trouble).take(uids)
+        async def seen_elsewhere(messages: Sequence[tuple[int, int]]) -> None:
+            await self._look_elsewhere(folder, messages)
+
+        taken = await Arrivals(self._store, self._session, folder, self._trouble, seen_elsewhere).take(uids)
         tally.new += taken.new
         tally.again += taken.again
         tally.left += taken.apart
         tally.senders += taken.senders
         tally.conversations += taken.conversations
+
+    async def _look_elsewhere(self, back: Folder, messages: Sequence[tuple[int, int]]) -> None:
+        """See whether messages still are in other folders, and come back to this one."""
+        by_name = {one.name: one for one in self._listed}
+        uids: dict[int, list[int]] = {}
+        for number, uid in messages:
+            uids.setdefault(number, []).append(uid)
+        for folder in self._store.remotes.folders(self._row):
+            if folder.id not in uids or folder.name not in by_name:
+                continue
+            found = await self._selected(by_name[folder.name])
+            if found.uidvalidity != folder.uidvalidity:
+                await self._store.remotes.begin(folder.id, found.uidvalidity)
+                continue
+            for start in range(0, len(uids[folder.id]), RANGE):
+                part = uids[folder.id][start : start + RANGE]
+                there = await self._session.flags(part)
+                await self._store.remotes.lose(folder.id, [uid for uid in part if uid not in there])
+        again = await self._selected(by_name[back.name])
+        if again.uidvalidity != back.uidvalidity:
+            raise Unavailable("the uids of a mailbox changed meanwhile")
 
     # --- here ---------------------------------------------------------------------------------------------------------
 

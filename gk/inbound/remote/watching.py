@@ -34,6 +34,7 @@ FIRST, LONGEST = 5.0, 900.0  # seconds after a failure, doubling
 LOCKED = 300.0  # seconds after a refused login at least: servers lock accounts
 NOBODY = 5.0  # seconds before it is looked again whether the owner exists
 JITTER = 0.2
+IN_A_ROW = 4  # rounds, while one leaves something to tell
 GATHER = 0.2  # seconds changes here are gathered
 
 State = Literal["waiting", "connecting", "working", "watching", "failing", "without owner"]
@@ -147,6 +148,7 @@ class Watched:
         try:
             rounds = Rounds(self._store, session, self.remote, owner.id, self._trouble)
             await rounds.begin(self._row)
+            in_a_row = 0
             while True:
                 self._become("working")
                 self._asked.clear()
@@ -159,8 +161,12 @@ class Watched:
                     raise
                 await self._done(rounds, tally, asked)
                 self._become("watching")
+                in_a_row = 0 if rounds.settled else in_a_row + 1
+                if 0 < in_a_row < IN_A_ROW:
+                    continue
                 if not stay:
                     return
+                in_a_row = 0
                 await self._wait(session, rounds)
                 if self.owner != owner:
                     raise Refused("its owner is no longer here")
