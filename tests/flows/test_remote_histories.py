@@ -125,9 +125,9 @@ async def numbers(side: Side, name: str) -> list[tuple[int, tuple[str, str]]]:
     return [(number(headers[int(uid)]), (uid, flags)) for uid, (_, flags) in here.items()]
 
 
-async def lived(directory: Path, steps: list[tuple[str, int, int]]) -> None:
-    async with Keeper().serve() as keeper:
-        history = History(keeper)  # type: ignore[arg-type]
+async def lived(directory: Path, steps: list[tuple[str, int, int]], capabilities: str = "UIDPLUS MOVE") -> None:
+    async with Keeper(capabilities=f"IMAP4rev1 {capabilities}").serve() as keeper:
+        history = History(keeper)
         for number_, run in enumerate(between_restarts(steps)):
             async with both(directory, keeper.port) as side:
                 if not number_:
@@ -179,7 +179,7 @@ async def judged(side: Side, history: History) -> None:
 
 
 @examples
-@given(histories)
-def test_both_sides_come_in_step_after_any_history(steps: list[tuple[str, int, int]]) -> None:
+@given(histories, st.sampled_from(("UIDPLUS MOVE", "MOVE")))
+def test_both_sides_come_in_step_after_any_history(steps: list[tuple[str, int, int]], capabilities: str) -> None:
     with tempfile.TemporaryDirectory(prefix="gk-history-") as place:
-        asyncio.run(lived(Path(place), steps))
+        asyncio.run(lived(Path(place), steps, capabilities))

@@ -63,13 +63,13 @@ class Keeper(Peer):
                 self.messages = {uid: content for uid, (_, content) in box.messages.items()}
                 self.flags = {uid: " ".join(sorted(flags)) for uid, (flags, _) in box.messages.items()}
                 return super().honest(name, rest)
-            case "UID STORE" | "UID MOVE" | "UID EXPUNGE":
+            case "UID STORE" | "UID MOVE" | "UID COPY" | "UID EXPUNGE":
                 self.messages = {uid: content for uid, (_, content) in box.messages.items()}
                 return self.changed(name, rest, box, self.uids(rest.split(" ")[2]))
         return super().honest(name, rest)
 
     def changed(self, name: str, rest: str, box: Box, uids: list[int]) -> bytes:
-        """STORE, MOVE and EXPUNGE."""
+        """STORE, MOVE, COPY and EXPUNGE."""
         if name == "UID STORE":
             words = set(rest.partition("(")[2].rstrip(")").split())
             for uid in uids:
@@ -79,12 +79,11 @@ class Keeper(Peer):
         moved = []
         for uid in uids:
             flags, content = box.messages[uid]
-            if name == "UID MOVE":
+            if name in ("UID MOVE", "UID COPY"):
                 moved.append(self.boxes[rest.split('"')[1]].add(flags, content))
-            elif "\\Deleted" not in flags:
-                continue
-            del box.messages[uid]
-        if not moved:
+            if name == "UID MOVE" or (name == "UID EXPUNGE" and "\\Deleted" in flags):
+                del box.messages[uid]
+        if not moved or "UIDPLUS" not in self.capabilities:
             return b""
         validity = self.boxes[rest.split('"')[1]].uidvalidity
         before, after = (",".join(map(str, some)) for some in (uids, moved))

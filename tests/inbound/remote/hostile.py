@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Self
 
 Said = bytes | Callable[["Peer", str, str], bytes]
 
@@ -31,7 +32,7 @@ class Peer:
     uidnext: int = 1
 
     @asynccontextmanager
-    async def serve(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["Peer"]:
+    async def serve(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[Self]:
         tasks: set[asyncio.Task[None]] = set()
 
         def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from gk.inbound.remote import session
 from gk.inbound.remote.watching import LOCKED
 from gk.store.values import FLAGGED
 from tests.inbound.remote.elsewhere import PATIENCE, both
+from tests.inbound.remote.honest import Keeper
 from tests.inbound.remote.hostile import Peer
 from tests.server import PASSWORD
 from tests.store.rooms import box, message, read
@@ -186,6 +188,18 @@ async def test_without_uidplus_nothing_is_expunged(peer: Peer, tmp_path: Path) -
         await side.sync()
         assert any("UID STORE 2 +FLAGS.SILENT (\\Deleted)" in line for line in peer.heard)
         assert not any("EXPUNGE" in line for line in peer.heard)
+        assert (await side.sync()).new == 0
+
+
+async def test_without_move_it_is_copied_and_only_it_is_removed(tmp_path: Path) -> None:
+    async with Keeper(capabilities="IMAP4rev1 UIDPLUS").serve() as keeper, both(tmp_path, keeper.port) as side:
+        for number in (1, 2):
+            keeper.boxes["INBOX"].add(set(), message(number))
+        await side.sync()
+        await side.move(2, "Archive")
+        await side.sync()
+        told = [line.partition(" ")[2] for line in keeper.heard if re.search("COPY|STORE|EXPUNGE", line)]
+        assert told == ['UID COPY 2 "Archive"', "UID STORE 2 +FLAGS.SILENT (\\Deleted)", "UID EXPUNGE 2"]
         assert (await side.sync()).new == 0
 
 
