@@ -27,6 +27,8 @@ class Peer:
     tagged: dict[str, bytes] = field(default_factory=dict)
     heard: list[str] = field(default_factory=list)
     sessions: int = 0
+    open: int = 0
+    most: int = 0  # sessions open at once
     drop_after: str = ""  # the command in the middle of whose answer the connection ends
     port: int = 0
     uidnext: int = 1
@@ -52,6 +54,8 @@ class Peer:
 
     async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.sessions += 1
+        self.open += 1
+        self.most = max(self.most, self.open)
         try:
             writer.write(self.greeting)
             while line := (await reader.readline()).decode().rstrip("\r\n"):
@@ -77,6 +81,7 @@ class Peer:
         except (OSError, ValueError):
             pass  # whoever asked has gone
         finally:
+            self.open -= 1
             writer.close()
 
     def _said(self, name: str, rest: str) -> bytes:
