@@ -1,6 +1,7 @@
 """Mail from an address elsewhere leaves by the server of that account, for its owner alone."""
 
 import smtplib
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pytest
 
 from gk.errors import Refused
 from tests.dovecot import USER, dovecot
+from tests.flows.answering import DRAFTS, ZOE, answering, letter, says, settled
 from tests.flows.conftest import ALICE, BOB, House, house, mail
 from tests.flows.postfix import postfix
+from tests.inbound.remote.hostile import Peer
 from tests.server import PASSWORD
 from tests.strangers import Mx, Received, free_port
 
@@ -120,3 +123,29 @@ async def test_postfix_takes_it_from_the_user_who_logged_in(tmp_path: Path) -> N
             content = post.message()
             assert f"(Authenticated sender: {USER})".encode() in content
             assert f"Return-Path: <{ANN}>".encode() in content
+
+
+async def test_a_draft_of_an_answer_is_from_the_address_the_mail_was_for_and_leaves_by_its_server(
+    tmp_path: Path,
+) -> None:
+    smtp = free_port()
+    sent = Mx(extensions=("AUTH PLAIN LOGIN", "8BITMIME"))
+    now = time.strftime("%d-%b-%Y %H:%M:%S +0000", time.gmtime()).encode()
+
+    def dated(peer: Peer, name: str, rest: str) -> bytes:
+        return peer.honest(name, rest).replace(b"01-Feb-2026 12:00:00 +0000", now)
+
+    async with Peer({1: letter(number=1)}, say={"UID FETCH": dated}).serve() as peer, sent.serve("127.0.0.1", smtp):
+        table = DRAFTS + remote(tmp_path, smtp, peer.port)
+        async with answering(tmp_path, table, says()) as (gk, _):
+            await gk.act("remote_sync", name="work")
+            peer.messages[2] = letter(number=2, To=ANN, Return_Path=f"<{ZOE}>")
+            assert (await gk.act("remote_sync", name="work"))["new"] == 1
+            (row,) = await settled(gk)
+            assert (row["state"], row["correspondent"]) == ("completed", ZOE), row
+            (draft,) = await gk.inbox(ALICE, "Drafts")
+            assert f"From: {ANN}".encode() in draft or f"<{ANN}>".encode() in draft
+            await gk.submit(draft, ZOE, sender=ALICE)
+            got = await sent.message()
+            assert (sender(got), got.rcpt) == (ANN, [f"<{ZOE}>"])
+            assert b"In-Reply-To: <2@far.test>" in got.content
