@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gk.errors import MailboxExists, Refused
-from gk.store import names, remote_rows
+from gk.store import names, remote_rows, remote_taking
 from gk.store.directory import connect_reader
-from gk.store.remote_rows import HERE, MIRRORED, Arriving, Folder, Taken
+from gk.store.remote_rows import HERE, MIRRORED, Folder
+from gk.store.remote_taking import Arriving, Taken
 from gk.store.values import Fact, Mailbox
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ class Remotes:
         await self._store.space.room()
         bounds, now = self._store.delivering, int(time.time())
         return await self._store.keep_all(
-            fresh, lambda db, facts: remote_rows.arrive(db, facts, folder, batch, bounds, now)
+            fresh, lambda db, facts: remote_taking.arrive(db, facts, folder, batch, bounds, now)
         )
 
     def compare(self, folder: Folder, uids: Sequence[int], marks: Sequence[tuple[int, int]]) -> Compared:

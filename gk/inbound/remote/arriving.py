@@ -14,7 +14,9 @@ from gk.errors import Refused, Unavailable
 from gk.inbound.remote.parsing import Fetched
 from gk.inbound.remote.session import RANGE, Session
 from gk.store.db import JOURNAL, Store
-from gk.store.remote_rows import Arriving, Folder, Marked, Taken, marked
+from gk.store.remote_marks import Marked, marked
+from gk.store.remote_rows import Folder
+from gk.store.remote_taking import Arriving, Taken
 from gk.store.spool import SpoolFile
 from gk.transfer.answers import BadAnswer
 from gk.transfer.lines import crlf
@@ -48,20 +50,21 @@ class Arrivals:
         for start in range(0, len(uids), RANGE):
             part = uids[start : start + RANGE]
             told = await self._session.look(part)
-            plan = await self._plan(part, told)
+            plan, again = await self._plan(part, told)
             for at in range(0, len(plan), BATCH):
-                taken = await self._batch(plan[at : at + BATCH])
+                batch = plan[at : at + BATCH]
+                taken = await self._batch(batch, again)
                 if taken.missed:  # was to be known again, and is not here any more
-                    missed = [one for one in plan[at : at + BATCH] if one.uid in set(taken.missed)]
-                    _add(total, await self._batch(missed, anew=True))
+                    missed = set(taken.missed)
+                    _add(total, await self._batch([one for one in batch if one.uid in missed], set()))
                 _add(total, taken)
             await self._store.remotes.advance(self._folder.id, last=max(part))
         if total.new:
             metrics.delivered.labels("remote").inc(total.new)
         return total
 
-    async def _plan(self, uids: Sequence[int], told: dict[int, Fetched]) -> list[Arriving]:
-        """What is to become of each message, in order of uids."""
+    async def _plan(self, uids: Sequence[int], told: dict[int, Fetched]) -> tuple[list[Arriving], set[int]]:
+        """What is to become of each message, in order of uids; the uids of those to be known again."""
         there = [uid for uid in uids if uid in told]
         headers = [told[uid].header or b"" for uid in there]
         marks = dict(zip(there, await asyncio.to_thread(_marked, headers), strict=True))
@@ -71,22 +74,26 @@ class Arrivals:
             await self._seen_elsewhere(sorted(known.others))
             known = self._store.remotes.compare(self._folder, uids, keys)
         plan: list[Arriving] = []
+        again: set[int] = set()
         for uid, one in marks.items():
             if uid in known.uids:
                 continue
             found = told[uid]
             size, key = found.size or 0, (one.mark, found.size or 0)
-            apart = size > self._largest or (one.named and key in known.present)
+            if key in known.waiting:
+                apart = False
+                again.add(uid)
+                if one.named:  # a second one is a copy
+                    known.waiting.discard(key)
+            else:
+                apart = size > self._largest or (one.named and key in known.present)
             if one.named:
                 known.present.add(key)
             plan.append(Arriving(uid, found.flags or 0, found.date or 0, size, one, None, apart))
-            if key in known.waiting:
-                plan[-1] = Arriving(uid, found.flags or 0, found.date or 0, size, one)
-        self._waiting = known.waiting
-        return plan
+        return plan, again
 
-    async def _batch(self, plan: Sequence[Arriving], *, anew: bool = False) -> Taken:
-        wanted = [one for one in plan if not one.apart and (anew or (one.marked.mark, one.size) not in self._waiting)]
+    async def _batch(self, plan: Sequence[Arriving], again: set[int]) -> Taken:
+        wanted = [one for one in plan if not one.apart and one.uid not in again]
         brought = await self._bring(wanted)
         kept = False
         try:

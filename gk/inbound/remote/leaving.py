@@ -12,7 +12,8 @@ from gk.errors import Refused
 from gk.inbound.remote.parsing import Listed
 from gk.inbound.remote.session import RANGE, Session
 from gk.store.db import Store
-from gk.store.remote_rows import Folder, marked
+from gk.store.remote_marks import marked
+from gk.store.remote_rows import Folder
 from gk.store.remotes import Change, Missing
 from gk.store.values import DELETED
 

@@ -11,7 +11,7 @@ import pytest
 
 from gk.errors import Refused, Unavailable
 from gk.inbound.remote import session
-from gk.inbound.remote.watching import LOCKED
+from gk.inbound.remote.watched import LOCKED
 from gk.store.values import FLAGGED
 from tests.inbound.remote.elsewhere import PATIENCE, both
 from tests.inbound.remote.honest import Keeper
@@ -156,6 +156,17 @@ async def test_uids_given_anew_without_a_word_make_no_second_copy(peer: Peer, tm
         done = await side.sync()
         assert (done.new, done.again) == (1, 1)
         assert len(await side.here()) == 4
+
+
+async def test_a_copy_there_stays_one_when_the_uids_change(peer: Peer, tmp_path: Path) -> None:
+    peer.messages[4] = peer.messages[1]
+    async with both(tmp_path, peer.port) as side:
+        done = await side.sync()
+        assert (done.new, done.left) == (3, 1)
+        peer.uidvalidity += 1
+        done = await side.sync()
+        assert (done.new, done.again, done.left) == (0, 3, 1)
+        assert len(await side.here()) == 3
 
 
 async def test_what_was_touched_here_stays_when_it_vanishes_there(peer: Peer, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gk.inbound.remote import parsing
 from gk.inbound.remote.reader import Answer, Reader
-from gk.store.remote_rows import marked
+from gk.store.remote_marks import marked
 from gk.transfer.answers import BadAnswer
 
 examples = settings(max_examples=10_000 if os.environ.get("GK_FUZZ") else 300, deadline=None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gk import metrics
-from gk.inbound.remote import watching
+from gk.inbound.remote import watched, watching
 from tests.inbound.remote.elsewhere import PATIENCE, Side, both
 from tests.inbound.remote.hostile import Peer
 from tests.store.rooms import ALICE, account, message
@@ -52,7 +52,7 @@ async def test_a_server_without_idle_is_looked_at_now_and_then(peer: Peer, tmp_p
 async def test_idle_is_begun_anew_before_the_server_ends_it(
     peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "REARMED", 0.05)
+    monkeypatch.setattr(watched, "REARMED", 0.05)
     async with both(tmp_path, peer.port, running=True) as side:
         await until(lambda: sum(line.endswith(" IDLE") for line in peer.heard) > 3)
         assert side.watching.health()[0].state in ("watching", "working")
@@ -62,7 +62,7 @@ async def test_idle_is_begun_anew_before_the_server_ends_it(
 async def test_a_session_the_server_ends_is_followed_by_another(
     peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "FIRST", 0.05)
+    monkeypatch.setattr(watched, "FIRST", 0.05)
     peer.say["IDLE"] = b"* BYE time to go\r\n"
     peer.drop_after = "IDLE"
     async with both(tmp_path, peer.port, running=True) as side:
@@ -82,13 +82,13 @@ async def test_pauses_double_and_none_is_like_another(tmp_path: Path) -> None:
         assert all(pause <= LONGEST * 1.2 for pause in pauses) and len(set(pauses)) == 12
 
 
-FIRST, LONGEST = watching.FIRST, watching.LONGEST
+FIRST, LONGEST = watched.FIRST, watched.LONGEST
 
 
 async def test_a_missing_password_or_a_full_account_is_a_state_and_no_end(
     peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "FIRST", 0.05)
+    monkeypatch.setattr(watched, "FIRST", 0.05)
     async with both(tmp_path, peer.port, running=True, password_file=str(tmp_path / "later")) as side:
         await until(lambda: "No such file" in side.watching.health()[0].error)
         await side.store.accounts.set_quota(account(side.store).id, 10)
