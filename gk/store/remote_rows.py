@@ -63,6 +63,16 @@ def remove(db: sqlite3.Connection, account: int) -> None:
     db.execute("DELETE FROM remote WHERE account = ?", (account,))
 
 
+def retire(db: sqlite3.Connection, facts: list[Fact], kept: Sequence[int], most: int) -> int:
+    """Forget so many messages of other accounts elsewhere than those, which are not here any more; how many."""
+    return db.execute(
+        "DELETE FROM remote_message WHERE id IN (SELECT m.id FROM remote_folder f"
+        " JOIN remote_message m ON m.folder = f.id WHERE f.remote NOT IN (SELECT value FROM json_each(?))"
+        " AND NOT EXISTS (SELECT 1 FROM message WHERE message.id = m.message) LIMIT ?)",
+        (json.dumps(list(kept)), most),
+    ).rowcount
+
+
 def begin(db: sqlite3.Connection, number: int, uidvalidity: int) -> None:
     """The uids of a folder mean nothing any more; its messages wait to be known again."""
     db.execute("DELETE FROM remote_message WHERE folder = ? AND message = 0", (number,))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gk.errors import MailboxExists, Refused
@@ -117,6 +118,14 @@ class Remotes:
                 "UPDATE remote SET synced = coalesce(?, synced), error = ? WHERE id = ?", (synced, error, remote)
             )
         )
+
+    async def retire(self, kept: Sequence[int]) -> int:
+        """Forget messages of accounts that are not kept in step any more, once they are not here either; how many."""
+        work = partial(remote_rows.retire, kept=list(kept), most=WINDOW)
+        gone = 0
+        while some := await self._commits.do(work):
+            gone += some
+        return gone
 
     async def folder(self, remote: int, account: int, name: str, mailbox: str | Mailbox) -> Folder:
         """The folder of that name there, in step with this mailbox here, which is made where it is not there.

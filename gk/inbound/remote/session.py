@@ -5,6 +5,7 @@ After an error in the middle of a command the session is of no use: it is ended,
 
 import asyncio
 import base64
+import socket
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -306,10 +307,11 @@ async def _connected(server: Server, looks: Looks) -> Protocol:
         protocol = Protocol(loop)
         try:
             async with asyncio.timeout(CONNECT):
-                await loop.create_connection(
+                transport, _ = await loop.create_connection(
                     lambda protocol=protocol: protocol, address, server.port, ssl=server.context,
                     server_hostname=server.host if server.context else None,
                 )  # fmt: skip
+            _keep_alive(transport.get_extra_info("socket"))
             return protocol
         except ssl.SSLCertVerificationError as error:
             why = f"the server's certificate cannot be trusted ({error.verify_message})"
@@ -320,6 +322,13 @@ async def _connected(server: Server, looks: Looks) -> Protocol:
         except OSError as error:
             why = f"the server was not reached ({error.strerror or type(error).__name__})"
     raise Lost(why)
+
+
+def _keep_alive(sock: socket.socket) -> None:
+    """Have the kernel notice within minutes that nobody is there any more: IDLE says nothing for long."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 30), (socket.TCP_KEEPCNT, 4)):
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _code(error: Refused) -> str:

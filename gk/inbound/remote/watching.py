@@ -7,12 +7,13 @@ comes in its turn and leaves. After a failure it waits, twice as long each time,
 import asyncio
 import typing
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gk import metrics
 from gk.bus import Bus
 from gk.config import Config
-from gk.errors import Refused
+from gk.errors import Refused, Unavailable
 from gk.events import FlagsChanged, MessagesExpunged
 from gk.inbound.remote.round import Tally
 from gk.inbound.remote.session import Looks
@@ -58,6 +59,7 @@ class Watching:
 
     async def run(self, ready: asyncio.Event) -> None:
         accounts = self._made()
+        await self._retire()
         if not accounts:
             ready.set()
             await asyncio.Event().wait()
@@ -79,6 +81,14 @@ class Watching:
                         await asyncio.sleep(GATHER)
         finally:
             self._running = False
+
+    async def _retire(self) -> None:
+        """Forget what need not be remembered of accounts that were taken out of the configuration."""
+        known = self._store.remotes.known()
+        kept = [one.id for one in known if one.name in self._accounts]
+        if len(kept) < len(known):
+            with suppress(Unavailable):  # a full disk keeps nobody from their mail
+                await self._store.remotes.retire(kept)
 
     def health(self) -> list[Health]:
         """How each of them is, in the order of the configuration."""

@@ -8,6 +8,7 @@ import pytest
 
 from gk import metrics
 from gk.inbound.remote import watched, watching
+from gk.store.values import DELETED
 from tests.inbound.remote.elsewhere import PATIENCE, Side, both
 from tests.inbound.remote.hostile import Peer
 from tests.store.rooms import ALICE, account, message
@@ -112,3 +113,16 @@ async def test_an_owner_who_goes_takes_it_along(peer: Peer, tmp_path: Path) -> N
         assert metrics.REGISTRY.get_sample_value("gk_remote_accounts", {"state": "without owner"}) == 1
     said = [line for line in peer.heard if any(word in line for word in ("STORE", "EXPUNGE", "MOVE"))]
     assert said == []
+
+
+async def test_an_account_taken_out_of_the_configuration_is_forgotten_with_its_messages(
+    peer: Peer, tmp_path: Path
+) -> None:
+    async with both(tmp_path, peer.port) as side:
+        await side.sync()
+        work = side.store.mailboxes.get(account(side.store).id, "Work")
+        await side.flag(1, DELETED)
+        await side.store.mailboxes.expunge(work, None)
+    async with both(tmp_path, peer.port, running=True, name="other", mailbox="Other") as side:
+        (folder,) = side.store.remotes.folders(next(one.id for one in side.store.remotes.known() if one.name == "work"))
+        assert await side.store.remotes.uids(folder.id) == [2, 3]
