@@ -7,6 +7,7 @@ silenced and `data_received` replaced. One command is under way at a time.
 
 import asyncio
 import logging
+import re
 
 import aioimaplib
 from aioimaplib.aioimaplib import NONAUTH, Command, IdleCommand, Response
@@ -22,6 +23,9 @@ for _name in ("aioimaplib", "aioimaplib.aioimaplib"):  # it would log passwords 
     logging.getLogger(_name).disabled = True
 
 
+_NEWS = re.compile(rb"\* (?:\d+ (?:EXISTS|EXPUNGE)|VANISHED )", re.IGNORECASE)
+
+
 class Lost(Unavailable):
     """The connection is gone; the text says why in words of ours."""
 
@@ -34,6 +38,8 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]
         self.reader = Reader()
         self.greeting: asyncio.Future[bytes] = loop.create_future()
         self.heard = asyncio.Event()
+        self.news = False
+        """Whether messages came or went since this was last set to False, as the server told with any answer."""
         self.why = ""
         """Why the connection is no more."""
         self._untagged: list[Answer] = []
@@ -77,6 +83,7 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]
             self.greeting.set_result(line)
         elif line.startswith(b"* "):
             self._untagged.append(answer)
+            self.news = self.news or _NEWS.match(line) is not None
             self.heard.set()
             if line[2:5].upper() == b"BYE":
                 self.why = self.why or "the server said goodbye"

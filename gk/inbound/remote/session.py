@@ -159,7 +159,7 @@ class Session:
         """Select a mailbox for reading and writing."""
         arguments = (quoted(raw), "(CONDSTORE)") if self.has("CONDSTORE") else (quoted(raw),)
         answers, done = await self._ask("SELECT", *arguments)
-        self._protocol.state = SELECTED
+        self._protocol.state, self._protocol.news = SELECTED, False
         return await _off(parsing.selected, [*answers, (b"* " + done,)])
 
     # --- messages of the selected one ---------------------------------------------------------------------------------
@@ -229,8 +229,13 @@ class Session:
     # --- waiting ------------------------------------------------------------------------------------------------------
 
     async def idle(self, seconds: float, wake: asyncio.Event) -> bool:
-        """Wait until the server tells something (RFC 2177), `wake` is set, or so long; whether the server did."""
+        """Wait until the server tells something (RFC 2177), `wake` is set, or so long; whether the server did.
+
+        What it told since SELECT, with answers to other commands, it does not tell again.
+        """
         protocol = self._protocol
+        if protocol.news:
+            return True
         protocol.reader.grant(IDLING)
         protocol.quiet()
         command = IdleCommand(protocol.new_tag(), protocol.idle_queue)

@@ -60,6 +60,19 @@ async def test_idle_is_begun_anew_before_the_server_ends_it(
     assert peer.sessions == 1
 
 
+async def test_what_the_server_tells_while_mail_is_brought_is_not_forgotten(peer: Peer, tmp_path: Path) -> None:
+    def meanwhile(peer: Peer, name: str, rest: str) -> bytes:
+        answer = peer.honest(name, rest)
+        if "BODY.PEEK[]" in rest and 4 not in peer.messages:
+            peer.messages[4] = message(4)
+            answer += b"* 4 EXISTS\r\n"
+        return answer
+
+    peer.say["UID FETCH"] = meanwhile
+    async with both(tmp_path, peer.port, running=True) as side:
+        await until(lambda: messages(side) == 4)
+
+
 async def test_a_session_the_server_ends_is_followed_by_another(
     peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
