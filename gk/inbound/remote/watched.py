@@ -6,6 +6,7 @@ import logging
 import random
 import ssl
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -26,6 +27,7 @@ LOCKED = 300.0  # seconds after a refused login at least: servers lock accounts
 NOBODY = 5.0  # seconds before it is looked again whether the owner exists
 JITTER = 0.2
 IN_A_ROW = 4  # rounds, while one leaves something to tell
+BURST, BURST_SECONDS = 20, 60.0  # rounds a server may have by telling news; more come at that pace
 GATHER = 0.2  # seconds changes here are gathered
 
 State = Literal["waiting", "connecting", "working", "watching", "failing", "without owner"]
@@ -57,6 +59,7 @@ class Watched:
         self._trouble: Trouble = Trouble()
         self._pause = FIRST
         self._row = 0
+        self._told: deque[float] = deque(maxlen=BURST)  # when the server told news, on the monotonic clock
 
     @property
     def owner(self) -> Account | None:
@@ -178,12 +181,21 @@ class Watched:
                         await self.changed.wait()
                 except TimeoutError:
                     return
+            if told:
+                await self._pace()
             if told or not self.changed.is_set():
                 return
             await asyncio.sleep(GATHER)
             self.changed.clear()
             if self._asked.is_set() or not rounds.settled:
                 return
+
+    async def _pace(self) -> None:
+        """Follow news at once, but no server that tells some without end."""
+        now = time.monotonic()
+        if len(self._told) == BURST and now - self._told[0] < BURST_SECONDS:
+            await self._until_asked(BURST_SECONDS / BURST)
+        self._told.append(time.monotonic())
 
     async def _open(self, owner: Account) -> Session:
         remote = self.remote
@@ -233,12 +245,15 @@ class Watched:
     async def _rest(self, seconds: float) -> None:
         """Wait, or until somebody asks."""
         self.again = time.time() + seconds
+        await self._until_asked(seconds)
+        self._asked.clear()
+
+    async def _until_asked(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await self._asked.wait()
         except TimeoutError:
             pass
-        self._asked.clear()
 
 
 def _context(config: Config, remote: Remote) -> ssl.SSLContext:

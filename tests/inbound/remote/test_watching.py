@@ -73,6 +73,17 @@ async def test_what_the_server_tells_while_mail_is_brought_is_not_forgotten(peer
         await until(lambda: messages(side) == 4)
 
 
+async def test_a_server_that_tells_news_without_end_has_few_rounds(peer: Peer, tmp_path: Path) -> None:
+    peer.say["IDLE"] = b"* 3 EXISTS\r\n"
+    async with both(tmp_path, peer.port, running=True) as side:
+        one = side.watching._made()["work"]
+        await until(lambda: len(one._told) == watched.BURST)
+        before = sum("SELECT" in line for line in peer.heard)
+        for _ in range(3):
+            await side.sync()  # what is asked for is done all the same
+        assert sum("SELECT" in line for line in peer.heard) <= before + 10
+
+
 async def test_a_session_the_server_ends_is_followed_by_another(
     peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
