@@ -1,14 +1,18 @@
 """What triage of a mail costs, and how good it is on labelled mail.
 
-usage: python scripts/bench_triage.py [LABELLED] [--rounds 5]
+usage: python scripts/bench_triage.py [LABELLED] [--rounds 5] [--burst N]
 LABELLED is a folder with `labels.jsonl` and mails; without one the mails of tests/data/triage are timed. Times are CPU,
-the best of the rounds, on one core: reading (scan, decode, HTML to lines) and triage (all signals, reasons, summary).
+the best of the rounds, on one core: reading (scan, decode, HTML to lines), triage (all signals, reasons, summary) and
+what a delivery takes in all, packing included. `--burst` delivers N of the mails, then starts the service and says how
+many it judges and keeps in a second.
 """
 
 import argparse
+import asyncio
 import json
 import random
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -20,13 +24,21 @@ sys.path[:0] = [str(TOP), str(TOP / "scripts")]
 
 from train_triage_text import made, mails  # noqa: E402
 
+from gk.ai.judged import judge  # noqa: E402
 from gk.ai.signals import entities, names  # noqa: E402
 from gk.ai.signals.compression import own, summary  # noqa: E402
 from gk.ai.signals.features import features  # noqa: E402
 from gk.ai.signals.linear import model  # noqa: E402
 from gk.ai.signals.words import fold  # noqa: E402
 from gk.ai.triage import Triage, triage  # noqa: E402
+from gk.ai.triaging import Triaging  # noqa: E402
 from gk.ai.view import View, view  # noqa: E402
+from gk.bus import Bus  # noqa: E402
+from gk.config import parse  # noqa: E402
+from gk.events import MessageTriaged  # noqa: E402
+from gk.service import supervise  # noqa: E402
+from gk.store.db import Store  # noqa: E402
+from gk.store.values import Recipient  # noqa: E402
 
 LABELS = ("language", "category", "urgency", "sentiment", "needs_response", "notification")
 
@@ -48,6 +60,7 @@ def speed(views: Sequence[View], rounds: int) -> None:
     texts = [f"{each.subject}\n{mine.text}" for each, mine in zip(views, own_texts, strict=True)]
     print(f"{len(views)} mails, {sum(map(len, texts)) / len(texts):.0f} characters of own text each")
     timed("triage, everything", triage, views, rounds)
+    timed("triage at delivery", lambda each: triage(each, placed=False), views, rounds)
     timed("  own words", lambda each: own(each.text), views, rounds)
     timed("  summary", lambda mine: summary(mine.text), own_texts, rounds)
     timed("  entities", entities.found, texts, rounds)
@@ -75,10 +88,31 @@ def quality(labels: Sequence[dict[str, object]], found: Sequence[Triage]) -> Non
         print(f"{name:16}accuracy {right / len(labels):.3f}, macro-F1 {sum(scores) / len(scores):.3f}")
 
 
+async def burst(contents: Sequence[bytes], count: int, directory: Path) -> None:
+    """Deliver mails while nobody judges, then time how long the service takes until the last result is kept."""
+    tree = {"hostname": "mail.example.test", "domains": ["example.test"], "data": str(directory / "data")}
+    async with Store.open(parse(tree), Bus()) as store:
+        await store.accounts.add("ann@example.test", None)
+        account = store.accounts.get("ann@example.test")
+        to = [Recipient(account.id, store.mailboxes.get(account.id, "INBOX").id, account.address)]
+        for number in range(count):
+            raw = b"X-Number: %d\r\n" % number + contents[number % len(contents)]
+            await store.deliver(await store.prepare(raw), to)
+        await store.filer.rest()
+        with store.bus.subscribe(MessageTriaged) as heard:
+            began = time.monotonic()
+            async with supervise(Triaging(store, marking=True)):
+                while store.triages.waiting():
+                    await anext(heard)
+                took = time.monotonic() - began
+    print(f"{count} mails after a burst: {count / took:.0f} a second, keywords and commits included")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("labelled", nargs="?", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--burst", type=int, default=0)
     options = parser.parse_args()
     if options.labelled is None:
         chance = random.Random(1)
@@ -87,9 +121,13 @@ def main() -> None:
     labels = [json.loads(line) for line in (options.labelled / "labels.jsonl").read_text().splitlines()]
     contents = [(options.labelled / str(label["file"])).read_bytes() for label in labels]
     timed("reading", view, contents, options.rounds)
+    timed("a delivery, in all", judge, contents, options.rounds)
     views = list(map(view, contents))
     speed(views, options.rounds)
     quality(labels, list(map(triage, views)))
+    if options.burst:
+        with tempfile.TemporaryDirectory() as directory:
+            asyncio.run(burst(contents, options.burst, Path(directory)))
 
 
 if __name__ == "__main__":

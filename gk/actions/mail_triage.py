@@ -1,18 +1,16 @@
 """mail_triage: what a message is about, how urgent it is, and whether somebody waits for an answer."""
 
 import asyncio
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from gk.actions.context import Context
 from gk.actions.mail_named import message_named
 from gk.actions.registry import action
-from gk.ai.judged import READ
-from gk.ai.triage import Triage, triage
+from gk.ai.judged import READ, told
+from gk.ai.triage import triage
 from gk.ai.view import view
 from gk.errors import Refused
-
-_FIELDS = {field.name for field in fields(Triage)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +55,24 @@ async def mail_triage(context: Context, input: Input) -> Output:
     message, places = message_named(context, input.address, input.id)
     routed = _routed(context, message, {account for account, _, _ in places})
     kept = context.store.triages.of(message)
-    if kept is not None and kept.keys() == _FIELDS:
-        return Output(f"G{message}", **kept, stored=True, routed=routed)
     content = await context.store.mailboxes.content_of(message)
     if content is None:
         raise Refused(f"the message {input.id!r} is gone")
     try:
-        found = await asyncio.to_thread(lambda: triage(view(content.read(0, READ))))
+        found, stored = await asyncio.to_thread(lambda: _told(content.read(0, READ), kept))
     finally:
         content.close()
-    plain = asdict(found)
+    return Output(f"G{message}", **found, stored=stored, routed=routed)
+
+
+def _told(raw: bytes, kept: dict[str, Any] | None) -> tuple[dict[str, Any], bool]:
+    """What is known of a message as plain values, and whether it was stored."""
+    seen = view(raw)
+    stored = told(kept, seen) if kept is not None else None
+    found = stored or asdict(triage(seen))
     for name in ("bant", "keywords", "entities", "evidence"):
-        plain[name] = list(plain[name])
-    return Output(f"G{message}", **plain, stored=False, routed=routed)
+        found[name] = list(found[name])
+    return found, stored is not None
 
 
 def _routed(context: Context, message: int, accounts: set[int]) -> list[dict[str, Any]]:

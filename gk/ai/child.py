@@ -7,7 +7,7 @@ strangers' octets and nothing else, keeps nothing, and may be killed at any mome
 import sys
 from typing import BinaryIO
 
-from gk.ai.elsewhere import ASKED, answer
+from gk.ai.elsewhere import ASKED, END, answer
 from gk.ai.judged import Judged, judge
 from gk.service import behave_as_child
 
@@ -19,8 +19,10 @@ def serve(source: BinaryIO, target: BinaryIO) -> None:
     """Answer until the input ends."""
     while len(head := source.read(ASKED.size)) == ASKED.size:
         (length,) = ASKED.unpack(head)
-        target.write(answer(judged(source.read(length))))
-        target.flush()
+        if length == END:
+            target.flush()
+        else:
+            target.write(answer(judged(source.read(length))))
 
 
 def judged(raw: bytes) -> Judged | None:

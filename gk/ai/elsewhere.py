@@ -19,7 +19,9 @@ log = logging.getLogger(__name__)
 CHILD = "gk.ai.child"
 PATIENCE = 30.0  # seconds for a batch, a start included
 LARGEST = 1 << 20  # octets of one answer
-ASKED = struct.Struct(">I")  # octets of the message
+LARGE = 16 << 10  # octets of a message behind which the pipe is waited for
+ASKED = struct.Struct(">I")  # octets of the message, or END
+END = 0xFFFF_FFFF  # of a batch: all answers are wanted now
 ANSWERED = struct.Struct(">HId")  # octets of category, urgency and keywords, of what is kept; seconds
 
 
@@ -65,9 +67,11 @@ class Elsewhere:
 
 async def _ask(pipe: asyncio.StreamWriter, raws: Sequence[bytes]) -> None:
     for raw in raws:
-        pipe.write(ASKED.pack(len(raw)))
-        pipe.write(raw)
-        await pipe.drain()
+        pipe.write(ASKED.pack(len(raw)) + raw)
+        if len(raw) > LARGE:
+            await pipe.drain()
+    pipe.write(ASKED.pack(END))
+    await pipe.drain()
 
 
 async def _answers(pipe: asyncio.StreamReader, count: int) -> list[Judged | None]:

@@ -1,10 +1,13 @@
 """One stored message judged: what is kept of it, and the IMAP keywords that tell it. Pure functions of its octets."""
 
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
-from gk.ai.triage import Triage, triage
-from gk.ai.view import view
+from gk.ai.reasons import Evidence, located, places_in
+from gk.ai.triage import Named, Triage, triage
+from gk.ai.view import View, view
 from gk.store.triages import packed
 
 READ = 1 << 20  # octets of a message that are looked at; its text stands at the beginning
@@ -24,9 +27,32 @@ class Judged:
 def judge(raw: bytes) -> Judged:
     """Judge the first `READ` octets of a message; takes up to 20 ms."""
     began = time.perf_counter()
-    found = triage(view(raw))
-    content = packed(asdict(found))
+    found = triage(view(raw), placed=False)
+    content = packed(plain(found))
     return Judged(found.category, found.urgency, keywords(found), content, time.perf_counter() - began)
+
+
+def plain(found: Triage) -> dict[str, Any]:
+    """A result as it is stored: entities and evidence are lists, evidence without its places."""
+    kept = {name: getattr(found, name) for name in _PLAIN}
+    kept["entities"] = [(one.type, one.text, one.where, one.start, one.end) for one in found.entities]
+    kept["evidence"] = [(one.signal, one.feature, one.weight) for one in found.evidence]
+    return kept
+
+
+def told(kept: Mapping[str, Any], seen: View) -> dict[str, Any] | None:
+    """What `asdict` gives of the result that was stored, evidence with its places; None where it has another shape."""
+    try:
+        reasons = [Evidence(signal, feature, "", 0, 0, weight) for signal, feature, weight in kept["evidence"]]
+        whole = {name: kept[name] for name in _PLAIN}
+        whole["entities"] = [asdict(Named(*one)) for one in kept["entities"]]
+        whole["evidence"] = [asdict(one) for one in located(reasons, places_in(seen))]
+    except (KeyError, TypeError, ValueError):
+        return None
+    return whole if kept.keys() == whole.keys() else None
+
+
+_PLAIN = [field.name for field in fields(Triage) if field.name not in ("entities", "evidence")]
 
 
 def keywords(found: Triage) -> frozenset[str]:

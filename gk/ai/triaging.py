@@ -1,6 +1,6 @@
 """Judges delivered messages soon after their delivery and keeps what it finds: a few in a thread, many in a process.
 
-While more wait it rests between batches for as long as it worked, so deliveries have most of the writer.
+While messages are delivered it rests between batches for as long as it worked, so deliveries have most of the writer.
 """
 
 import asyncio
@@ -8,6 +8,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from gk import metrics
 from gk.ai.elsewhere import Elsewhere
@@ -24,12 +25,26 @@ from gk.store.values import FLAGGED, SEEN, Flags
 
 log = logging.getLogger(__name__)
 
-FEW, MANY = 8, 64  # messages of a batch in a thread, and of one in the process, which is asked where so many wait
-REST = 1.0  # seconds of rest for each of work while messages wait
+FEW, MANY = 8, 64  # messages of a batch in a thread, and how many must wait for the process to be asked
+MOST, OCTETS = 256, 16 << 20  # messages of one batch of the process, and octets that are read for it
+AT_ONCE = 16  # messages that are read side by side
+REST = 1.0  # seconds of rest for each of work while messages are delivered
 QUIET = 30.0  # seconds without a message after which the process ends
 COUNTED = 1.0  # seconds between two looks at how many wait
 IMPORTANT = 2  # the last priority of mail that is important
 PAUSE = 1.0  # seconds after a fault of the store
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Messages, and the contents of those that could be read."""
+
+    messages: Sequence[int]
+    contents: dict[int, Content]
+
+    def close(self) -> None:
+        for content in self.contents.values():
+            content.close()
 
 
 class Triaging:
@@ -58,14 +73,11 @@ class Triaging:
 
     async def _work(self) -> None:
         try:
-            while messages := self._store.triages.open(MANY):
-                began = time.monotonic()
-                many = len(messages) == MANY
-                batch = messages if many else messages[:FEW]
-                await self._batch(batch, many)
-                self._count()
-                if len(messages) > FEW:
-                    await asyncio.sleep(REST * (time.monotonic() - began))
+            while messages := self._store.triages.open(MOST):
+                if len(messages) >= MANY:
+                    await self._many(messages)
+                else:
+                    await self._few(messages[:FEW])
         except GkError as error:  # the disk is full or the store read-only: the messages stay where they are
             log.warning("event=triage_put_off reason=%s", error)
             await asyncio.sleep(PAUSE)
@@ -78,25 +90,73 @@ class Triaging:
             self._counted = now
             metrics.triage_waiting.set(self._store.triages.waiting())
 
-    async def _batch(self, messages: Sequence[int], many: bool) -> None:
-        contents: dict[int, Content] = {}
+    async def _few(self, messages: Sequence[int]) -> None:
+        began = self._begun()
+        batch = await self._read(messages)
         try:
-            for message in messages:
-                try:
-                    content = await self._store.mailboxes.content_of(message)
-                except GkError as error:  # it stays unjudged, and keeps no other from being judged
-                    log.warning("event=triage_unreadable message=%d reason=%s", message, error)
-                    continue
+            found = await self._judged(batch, many=False)
+        finally:
+            batch.close()
+        await self._store.triages.keep(self._results(batch, found))
+        await self._rest(began)
+
+    async def _many(self, messages: Sequence[int]) -> None:
+        """Judge in the process until none is left; the results before are kept and the next are read meanwhile."""
+        kept: list[Result] = []
+        batch = await self._read(messages)
+        while batch.messages:
+            began = self._begun()
+            behind = self._store.triages.open(MOST, batch.messages[-1])
+            done = await asyncio.gather(
+                self._judged(batch, many=True), self._store.triages.keep(kept), self._read(behind),
+                return_exceptions=True,
+            )  # fmt: skip
+            batch.close()
+            found, failed, ahead = done
+            if isinstance(ahead, BaseException) or isinstance(found, BaseException) or failed is not None:
+                if isinstance(ahead, _Batch):
+                    ahead.close()
+                raise next(one for one in done if isinstance(one, BaseException))
+            kept, batch = self._results(batch, found), ahead
+            await self._rest(began)
+        await self._store.triages.keep(kept)
+
+    def _begun(self) -> float:
+        self._store.triages.news = False
+        return time.monotonic()
+
+    async def _rest(self, began: float) -> None:
+        self._count()
+        if self._store.triages.news:
+            await asyncio.sleep(REST * (time.monotonic() - began))
+
+    async def _read(self, messages: Sequence[int]) -> "_Batch":
+        """The contents of as many of the messages as may be read at once."""
+        contents: dict[int, Content] = {}
+        size = start = 0
+        while start < len(messages) and size < OCTETS:
+            part = messages[start : start + AT_ONCE]
+            for message, content in zip(part, await asyncio.gather(*map(self._content, part)), strict=True):
                 if content is not None:
                     contents[message] = content
-            found = await self._judged(list(contents.values()), many)
-        finally:
-            for content in contents.values():
-                content.close()
-        judged = dict(zip(contents, found, strict=True))
-        await self._store.triages.keep([self._result(message, judged.get(message)) for message in messages])
+                    size += min(content.size, READ)
+            start += AT_ONCE
+        return _Batch(messages[:start], contents)
 
-    async def _judged(self, contents: Sequence[Content], many: bool) -> list[Judged | None]:
+    def _results(self, batch: "_Batch", found: Sequence[Judged | None]) -> list[Result]:
+        judged = dict(zip(batch.contents, found, strict=True))
+        return [self._result(message, judged.get(message)) for message in batch.messages]
+
+    async def _content(self, message: int) -> Content | None:
+        """The content of a message; None where there is none, or it cannot be read: it stays unjudged."""
+        try:
+            return await self._store.mailboxes.content_of(message)
+        except GkError as error:  # it keeps no other from being judged
+            log.warning("event=triage_unreadable message=%d reason=%s", message, error)
+            return None
+
+    async def _judged(self, batch: "_Batch", *, many: bool) -> list[Judged | None]:
+        contents = list(batch.contents.values())
         if many:
             raws = await asyncio.to_thread(lambda: [content.read(0, READ) for content in contents])
             found = await self._elsewhere.judge(raws)

@@ -10,7 +10,6 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import astuple
 from typing import Any, TypeVar
 
 from gk import events, metrics
@@ -243,7 +242,12 @@ class Store:
                 case ToTriage():
                     self.triages.delivered()
                 case Triaged():
-                    self.bus.publish(events.MessageTriaged(*astuple(fact)))
+                    self.bus.publish(
+                        events.MessageTriaged(
+                            fact.account, fact.mailbox, fact.uid, fact.category, fact.urgency, fact.needs_response,
+                            fact.priority, fact.moved,
+                        )
+                    )  # fmt: skip
                 case Queued(queue_id=queue_id):
                     self.bus.publish(events.MessageQueued(queue_id))
                 case Filing(messages=messages, size=size, copied=copied):

@@ -84,9 +84,12 @@ class Triages:
         self._db, self._commits, self._limits = store.reader, store.commits, store.limits
         self._new = asyncio.Event()
         self._new.set()  # what a stop left
+        self.news = False
+        """Something was delivered since whoever judges said no."""
 
     def delivered(self) -> None:
         """There are new messages to judge."""
+        self.news = True
         self._new.set()
 
     async def some(self) -> None:
@@ -94,9 +97,11 @@ class Triages:
         await self._new.wait()
         self._new.clear()
 
-    def open(self, most: int) -> list[int]:
-        """Ids of messages that are not judged yet, the oldest first."""
-        rows = self._db.execute("SELECT DISTINCT message FROM triage_job ORDER BY message LIMIT ?", (most,))
+    def open(self, most: int, after: int = 0) -> list[int]:
+        """Ids of messages that are not judged yet, the oldest first, from behind `after`."""
+        rows = self._db.execute(
+            "SELECT DISTINCT message FROM triage_job WHERE message > ? ORDER BY message LIMIT ?", (after, most)
+        )
         return [message for (message,) in rows]
 
     def waiting(self) -> int:
@@ -116,6 +121,8 @@ class Triages:
 
     async def keep(self, results: Sequence[Result]) -> None:
         """Keep what came of messages, set keywords and follow routes, in one commit; what was removed is left out."""
+        if not results:
+            return
         limits = self._limits
         await self._commits.do(lambda db, facts: _keep(db, facts, results, limits.keywords, limits.mailboxes))
 

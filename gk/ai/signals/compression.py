@@ -7,6 +7,7 @@ the sentences that say most, in their order.
 
 import re
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass
 
 from gk.ai.signals.words import fold
@@ -179,22 +180,15 @@ def summary(text: str, precision: float = PRECISION, limit: int = LIMIT) -> str:
     if len(flat) <= room:
         return flat
     folded = fold(text)
-    counts: dict[str, int] = {}
-    for word in folded.split():
-        counts[word] = counts.get(word, 0) + 1
+    counts = Counter([word for word in folded.split() if len(word) > 3])
     ranked: list[tuple[float, int, str]] = []
     for found in _SENTENCE.finditer(text):
         if len(ranked) == SENTENCES:
             break
         sentence = found[0].strip()
         if len(sentence) > 1:
-            ranked.append(
-                (
-                    _worth(len(ranked), sentence, folded[found.start() : found.end()].split(), counts),
-                    len(ranked),
-                    sentence,
-                )
-            )
+            number, start = len(ranked), found.start()
+            ranked.append((_worth(number, sentence, folded[start : found.end()], counts), number, sentence))
     chosen: list[tuple[int, str]] = []
     said: set[str] = set()
     for _, number, sentence in sorted(ranked, reverse=True):
@@ -207,12 +201,14 @@ def summary(text: str, precision: float = PRECISION, limit: int = LIMIT) -> str:
     return " ".join(" ".join(sentence.split()) for _, sentence in sorted(chosen))
 
 
-def _worth(number: int, sentence: str, words: list[str], counts: dict[str, int]) -> float:
+def _worth(number: int, sentence: str, folded: str, counts: Counter[str]) -> float:
     """Frequent words, figures and questions speak for a sentence, an early place too; greetings against it."""
-    worth = sum(min(counts[word], 4) for word in words if len(word) > 3) / (len(words) + 3) + 1.0 / (number + 2)
+    words = folded.split()
+    often = sum([4 if (count := counts[word]) > 4 else count for word in words if len(word) > 3])
+    worth = often / (len(words) + 3) + 1.0 / (number + 2)
     if "?" in sentence:
         worth += 0.8
-    if any(word[0] == "0" for word in words):
+    if " 0" in folded or folded[:1] == "0":
         worth += 0.4
     if len(words) < 4 or _GREETING.match(sentence):
         worth -= 1.0

@@ -19,14 +19,15 @@ LANE = 4  # octets
 YES_OR_NO = frozenset(("needs_response", "automatic"))  # outputs of which a low score is an answer too: `-automatic`
 OFFSET = 2_048  # units
 MOST = 1_500  # features of one mail
-TELLING, TELLING_MARK = 1.2, 0.2  # weights from which on a word or a mark is worth naming as a reason
+TELLING, TELLING_MARK = 2.0, 0.2  # weights from which on a word or a mark is worth naming as a reason
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """The weights: `outputs` name the lanes, `words` and `marks` map features to packed lanes, `unit` scales them.
 
-    `telling` holds, of each feature, the outputs it speaks for most, with the weight, for evidence.
+    `telling` holds, of each feature, the outputs it speaks for most, with the weight, for evidence; what speaks against
+    an output that is answered with yes or no speaks for `-output`.
     Words count by their sum over the root of how many there are; marks, facts of the structure, count in full.
     """
 
@@ -48,7 +49,7 @@ class Model:
         }
 
     def _sum(self, table: dict[str, int], features: Iterable[str]) -> list[int]:
-        lanes = [*map(table.__getitem__, table.keys() & features)][:MOST]
+        lanes = [*filter(None, map(table.get, features))][:MOST]
         count = len(self.outputs)
         total = sum(lanes).to_bytes(LANE * count + LANE, "little")
         base = len(lanes) * OFFSET
@@ -78,13 +79,13 @@ def load(stored: bytes) -> Model:
         for feature, coded in held[name].items():
             row = struct.unpack(f"<{count}h", base64.b85decode(coded))
             table[feature] = pack(row)
-            told = tuple(
-                (output, weight * unit) for output, weight in zip(outputs, row, strict=True) if weight * unit > least
-            )
-            told += tuple(
-                (f"-{o}", -w * unit) for o, w in zip(outputs, row, strict=True) if o in YES_OR_NO and -w * unit > least
-            )
+            told: list[tuple[str, float]] = []
+            for output, weight in zip(outputs, row, strict=True):
+                if weight * unit > least:
+                    told.append((output, weight * unit))
+                elif output in YES_OR_NO and -weight * unit > least:
+                    told.append((f"-{output}", -weight * unit))
             if told:
-                telling[feature] = told
+                telling[feature] = tuple(told)
         tables.append(table)
     return Model(held["version"], outputs, unit, tuple(held["bias"]), tables[0], tables[1], telling)

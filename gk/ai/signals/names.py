@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import islice
 
 from gk.ai.signals.entities import Entity
 from gk.ai.signals.gazetteer import (
@@ -26,8 +27,10 @@ CLOSING = 8  # last lines in which a signature is looked for
 _LETTER = "A-ZÀ-ÖØ-Þ"
 _CAP = rf"(?:(?:[{_LETTER}]|Mr|Mrs|Ms|Dr|Mme|Mlle|Me|Pr|St|Ste)\.|[{_LETTER}][\w’'-]*)"
 _STREET = "(?:rue|quai|avenue|boulevard|bd|impasse|chemin|allée|place|route|salle|gare)"
-_CAPITAL = re.compile(rf"[{_LETTER}]")
-_RUN = re.compile(rf"{_CAP}(?:[ ](?:(?:de la|de|du|des|van der|van|von|of the|of|le|la|&|et)[ ])?(?:[dl]['’])?{_CAP})*")
+# Capitals within a word begin none.
+_RUN = re.compile(
+    rf"(?<![\w@/]){_CAP}(?:[ ](?:(?:de la|de|du|des|van der|van|von|of the|of|le|la|&|et)[ ])?(?:[dl]['’])?{_CAP})*"
+)
 _STREET_BEFORE = re.compile(
     rf"(?:\d{{1,4}}(?:\s?(?:bis|ter))?,?[ ])?\b{_STREET}[ ](?:des?[ ]|du[ ]|de la[ ]|d['’]|l['’])?\Z"
 )
@@ -45,23 +48,27 @@ def named(text: str, sender: str, domain: str, taken: Sequence[Entity]) -> list[
     own = set(fold(sender).split()) - {"", "service", "team", "equipe"}
     lines = _closing(text)
     streets = any(map(text.__contains__, _STREETS))
-    at = 0
-    for _ in range(MOST):
-        capital = _CAPITAL.search(text, at)
-        if capital is None:
-            break
-        start = capital.start()
-        match = None if start and (text[start - 1].isalnum() or text[start - 1] in "_@/") else _RUN.match(text, start)
-        if match is None:
-            at = start + 1
+    for match in islice(_RUN.finditer(text), MOST):
+        start, end = match.span()
+        if _says_nothing(match[0]):
             continue
-        at = end = match.end()
         if streets and (street := _STREET_BEFORE.search(text, max(0, start - 40), start)):
             start = street.start()
-        if not any(start < there and here < end for here, there in busy):
+        for here, there in busy:
+            if start < there and here < end:
+                break
+        else:
             _judge(text, start, end, own, label, lines, out)
     _unsigned(text, own, out)
     return out
+
+
+@lru_cache(maxsize=8_192)
+def _says_nothing(word: str) -> bool:
+    """Whether a run is one word that begins a sentence like others do."""
+    return " " not in word and (
+        _ELIDED.match(word) is not None or ((key := _key(word)) in COMMON and key not in TITLES)
+    )
 
 
 def _closing(text: str) -> int:
