@@ -6,6 +6,7 @@ What is known by its header and size is not brought a second time; what is large
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -80,6 +81,7 @@ class Arrivals:
                 continue
             found = told[uid]
             size, key = found.size or 0, (one.mark, found.size or 0)
+            date = int(time.time()) if found.date is None else found.date
             if key in known.waiting:
                 apart = False
                 again.add(uid)
@@ -89,7 +91,7 @@ class Arrivals:
                 apart = size > self._largest or (one.named and key in known.present)
             if one.named:
                 known.present.add(key)
-            plan.append(Arriving(uid, found.flags or 0, found.date or 0, size, one, None, apart))
+            plan.append(Arriving(uid, found.flags or 0, date, size, one, None, apart))
         return plan, again
 
     async def _batch(self, plan: Sequence[Arriving], again: set[int]) -> Taken:

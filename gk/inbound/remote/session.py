@@ -93,8 +93,6 @@ class Session:
         await self._log_in(server)
         self._protocol.state = AUTH
         await self._learn()
-        if self.has("CONDSTORE") and self.has("ENABLE"):
-            await self._ask("ENABLE", "CONDSTORE")
 
     async def _learn(self) -> None:
         answers, _ = await self._ask("CAPABILITY")
@@ -222,10 +220,6 @@ class Session:
         """Remove these messages and no others (RFC 4315 §2.1), which are \\Deleted by then."""
         await self._ask("EXPUNGE", uid_set(uids[:RANGE]), uid=True)
 
-    async def noop(self) -> None:
-        """Hear whether the connection lives."""
-        await self._ask("NOOP")
-
     # --- waiting ------------------------------------------------------------------------------------------------------
 
     async def idle(self, seconds: float, wake: asyncio.Event) -> bool:
@@ -245,9 +239,9 @@ class Session:
             woken = group.create_task(wake.wait(), name="remote wake")
             try:
                 await asyncio.wait([idling, heard, woken], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-                told = heard.done()
                 if not idling.done():
                     await self._end_idle(idling)
+                told = protocol.heard.is_set()
             except asyncio.CancelledError:  # the server stops: nobody waits for goodbyes
                 protocol.end("left")
                 raise
