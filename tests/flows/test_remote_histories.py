@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -178,6 +179,7 @@ async def judged(side: Side, history: History) -> None:
         assert found not in there or there[found][0] == "INBOX", f"message {found} is in INBOX no more"
 
 
+@pytest.mark.timeout(1800)
 @examples
 @given(histories, st.sampled_from(("UIDPLUS MOVE", "MOVE")))
 def test_both_sides_come_in_step_after_any_history(steps: list[tuple[str, int, int]], capabilities: str) -> None:

@@ -74,6 +74,7 @@ def numbers(running: Running) -> list[str]:
         return sorted(part[1].decode().split()[-1] for part in answer if isinstance(part, tuple))
 
 
+@pytest.mark.timeout(240)
 def test_a_server_that_is_killed_loses_nothing_and_doubles_nothing(there: Dovecot, tmp_path: Path) -> None:
     with_client(there.port, put(*map(message, range(MAILS))))
     running = server(tmp_path, there.port)
