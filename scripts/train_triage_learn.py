@@ -55,7 +55,7 @@ def _person(written: Written) -> bool:
 KINDS = (
     Kind("category", CATEGORIES, lambda w: CATEGORIES.index(w.category), lambda w: True, bayes=0.7),
     Kind("urgency", URGENCIES, lambda w: URGENCIES.index(w.urgency), lambda w: w.category not in MASS, bayes=0.5,
-         lean=(0.5, 0.0, 1.0, 1.5)),
+         lean=(0.5, 0.0, 1.25, 1.75)),
     Kind("sentiment", SENTIMENTS, lambda w: SENTIMENTS.index(w.sentiment), _person, bayes=0.5, even=1.0,
          lean=(1.0, 0.0, 1.0)),
     Kind("needs_response", ("needs_response",), lambda w: (w.response,), _person, bayes=0.2, pair=1.0,
