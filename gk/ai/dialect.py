@@ -70,25 +70,31 @@ class Dialect:
     def learn(self, status: int, refusal: bytes, body: Mapping[str, Any]) -> bool:
         """Whether the refusal of `body` taught something, so that it can be asked in another way.
 
-        A fault of the server (5xx) teaches only what it names: it may have nothing to do with the question.
+        A fault of the server (5xx) teaches only what it names: it may have nothing to do with the question. What
+        `body` asked in another way than is asked by now, as another call learnt meanwhile, teaches nothing new.
         """
         if status not in REFUSES:
             return False
         words = refusal[:READ].decode("utf-8", "replace").lower()
         vague = status < 500
-        if self._bound == "max_tokens" and "max_completion_tokens" in words:
+        if "max_tokens" in body and "max_completion_tokens" in words:
             self._bound = "max_completion_tokens"
-        elif self._temperature and "temperature" in words:
+        elif "temperature" in body and "temperature" in words:
             self._temperature = False
         elif "stream_options" in body and ("stream_options" in words or (vague and "tool" not in words)):
             self._counting = False
         elif "tools" in body and (vague or "tool" in words):
             self.tools = False
         elif "response_format" in body and (vague or any(word in words for word in FORM)):
-            self._form += 1
+            self._form = max(self._form, _form(body) + 1)
         else:
             return False
         return True
+
+
+def _form(body: Mapping[str, Any]) -> int:
+    """Which of FORMS it asked for."""
+    return 0 if body["response_format"]["type"] == "json_schema" else 1
 
 
 def _message(turn: Turn) -> dict[str, Any]:

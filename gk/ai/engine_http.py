@@ -91,6 +91,8 @@ class HttpModel:
                 if came > STREAM:
                     raise ModelFailed(f"the answer is longer than {STREAM} bytes")
                 heard.feed(piece)
+                if heard.ended:
+                    break
         turn, used = heard.turn(talk.tools)
         return Spoken(turn, self.name, used)
 

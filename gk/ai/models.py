@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gk import metrics
 from gk.ai.metering import NOBODY, Meter, Price, Use
@@ -87,8 +87,8 @@ class Models:
             return kept
 
         async def ask(one: _Tried) -> Answer:
-            given = replace(prompt, text=redacted(prompt.text)) if one.model.remote else prompt
-            return await one.model.answer(given)
+            bare = replace(prompt, task=redacted(prompt.task), text=redacted(prompt.text))
+            return await one.model.answer(bare if one.model.remote else prompt)
 
         most = len(prompt.task) + len(prompt.text)
         async with self._slot():
@@ -233,5 +233,15 @@ class Models:
 
 
 def _bare(turn: Turn) -> Turn:
-    """Without what does not leave this machine."""
-    return replace(turn, text=redacted(turn.text))
+    """Without what does not leave this machine, also where another model called a tool with it."""
+    calls = [replace(call, arguments={n: _bare_value(v) for n, v in call.arguments.items()}) for call in turn.calls]
+    return replace(turn, text=redacted(turn.text), calls=calls)
+
+
+def _bare_value(value: Any) -> Any:
+    """An argument of a tool: a text, a list of texts, or what no tool takes."""
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, list):
+        return [redacted(str(one)) for one in value]
+    return redacted(str(value)) if isinstance(value, dict) else value

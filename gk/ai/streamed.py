@@ -26,7 +26,8 @@ class Streamed:
         self._length = 0
         self._calls: dict[int, _Part] = {}
         self._tokens = Tokens()
-        self.over = False
+        self.over = self.ended = False
+        """It is known how the turn ends; and nothing comes any more, whenever the connection is closed."""
 
     def feed(self, data: bytes) -> None:
         """The next octets of the body. Raises ModelFailed."""
@@ -39,7 +40,7 @@ class Streamed:
 
     def _event(self, data: bytes) -> None:
         if data == b"[DONE]":
-            self.over = True
+            self.over = self.ended = True
             return
         try:
             found = json.loads(data)

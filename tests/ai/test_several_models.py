@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from gk.ai.metering import Price, Use
-from gk.ai.model import Answer, Hear, ModelFailed, Prompt, Spoken, Talk, Tokens, Turn
+from gk.ai.model import Answer, Call, Hear, ModelFailed, Prompt, Spoken, Talk, Tokens, Turn
 from gk.ai.models import CLOSED, FAILURES, Models
 from tests.ai.test_models import GOOD, PROMPT
 
@@ -222,6 +222,25 @@ async def test_secrets_stay_here_when_the_model_is_elsewhere() -> None:
     await asked(far).answer(1, text)
     assert "4111" in near.texts[0]
     assert far.texts == ["card [card], password: [secret]"]
+
+
+async def test_secrets_in_questions_and_calls_of_tools_stay_here_too() -> None:
+    secret, given = "4111 1111 1111 1111", []
+
+    class Far(Scripted):
+        async def answer(self, prompt: Prompt) -> Answer:
+            given.append(str(prompt))
+            return await super().answer(prompt)
+
+        async def turn(self, talk: Talk, hear: Hear) -> Spoken:
+            given.append(str(talk))
+            return await super().turn(talk, hear)
+
+    models = asked(Far(OK, remote=True))
+    await models.answer(1, replace(PROMPT, task=f"Is {secret} in it?"))
+    arguments = {"text": secret, "to": [secret], "more": {"x": secret}, "limit": 3}
+    await models.turn(1, Talk("Help.", [Turn("model", "", [Call("c1", "write_draft", arguments)])]))
+    assert len(given) == 2 and not any(secret in one for one in given) and "'limit': 3" in given[1]
 
 
 async def test_without_a_model_there_is_no_answer() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gk.ai.engine_http import HttpModel
-from gk.ai.model import Call, ModelFailed, Talk, Tokens, Tool, Turn
+from gk.ai.model import Call, ModelFailed, Prompt, Talk, Tokens, Tool, Turn
 from gk.ai.streamed import Streamed
 from gk.config import AiModel
 from tests.ai.endpoint import Endpoint, Play, Write, answers, endpoint, http, said, streamed
@@ -106,6 +106,38 @@ async def test_what_a_server_does_not_know_is_said_otherwise_and_remembered(name
     assert len(opened.asked) == before + 1, "what was refused once is not tried again"
     if not text:
         assert [(one.name, one.arguments) for one in again.turn.calls] == [("find", {"words": "invoice"})]
+
+
+async def test_calls_refused_at_the_same_time_teach_it_once() -> None:
+    """Both were asked before either was refused; the server has no schemas, and takes plain objects."""
+    waiting = asyncio.Event()
+
+    async def play(opened: Endpoint, asked: dict[str, Any], write: Write) -> None:
+        form = asked.get("response_format", {}).get("type")
+        if form == "json_schema":
+            if len(opened.asked) == 3:
+                waiting.set()
+            await waiting.wait()
+            await write(http(400, b"what?"))
+        else:
+            await write(http(200, said({"summary": form})))
+
+    prompt = Prompt("Summarise.", "x", {"summary": "string"})
+    async with endpoint(play) as opened:
+        asked = model(opened)
+        found = await asyncio.gather(*(asked.answer(prompt) for _ in range(3)))
+        found.append(await asked.answer(prompt))
+    assert [one.fields["summary"] for one in found] == ["json_object"] * 4
+
+
+async def test_a_connection_left_open_behind_the_end_holds_nobody_up() -> None:
+    async def stays(opened: Endpoint, asked: dict[str, Any], write: Write) -> None:
+        await streamed({"content": "Good."})(opened, asked, write)
+        await opened.over.wait()
+
+    async with endpoint(stays) as opened:
+        spoken = await model(opened, seconds=3).turn(TALK, lambda text: None)
+    assert spoken.turn.text == "Good." and spoken.tokens == Tokens(30, 12)
 
 
 async def test_a_fault_of_the_server_teaches_nothing() -> None:
