@@ -22,6 +22,7 @@ KEPT = 30 * 86_400  # seconds a conversation and what can be undone are kept
 VALID = 600  # seconds of a confirmation
 MOST = 200  # conversations of an account
 WAITING = 20  # confirmations of an account
+LENGTH = 128 << 10  # octets of what is kept of one conversation, its last questions; far less than can be read again
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 Plain = Mapping[str, Any]
@@ -63,9 +64,12 @@ class Conversations:
         return list(found["turns"]) if found else []
 
     async def keep(self, account: int, conversation: int, turns: Sequence[Plain]) -> int:
-        """Put them in place of what was said before; the number of the conversation, a new one for 0."""
-        content, now = small(json.dumps({"turns": list(turns)}).encode()), int(time.time())
-        return await self._commits.do(lambda db, facts: _keep(db, account, conversation, content, now))
+        """Add what was said, from a question on; the number of the conversation, a new one for 0.
+
+        What others add to it meanwhile stays. The oldest questions go where there is no room for all.
+        """
+        now = int(time.time())
+        return await self._commits.do(lambda db, facts: _keep(db, account, conversation, turns, now))
 
     async def did(self, account: int, words: str, undo: Sequence[Plain]) -> int:
         """Note an effect; its number."""
@@ -130,14 +134,14 @@ class Conversations:
         return await self._commits.do(work)
 
 
-def _keep(db: sqlite3.Connection, account: int, conversation: int, content: bytes, now: int) -> int:
+def _keep(db: sqlite3.Connection, account: int, conversation: int, turns: Sequence[Plain], now: int) -> int:
     db.execute("DELETE FROM conversation WHERE last < ?", (now - KEPT,))
     db.execute("DELETE FROM effect WHERE at < ?", (now - KEPT,))
-    changed = db.execute(
-        "UPDATE conversation SET turns = ?, last = ? WHERE id = ? AND account = ?",
-        (content, now, conversation, account),
-    )
-    if changed.rowcount:
+    row = db.execute("SELECT turns FROM conversation WHERE id = ? AND account = ?", (conversation, account)).fetchone()
+    before = (unpacked(row[0]) or {"turns": []})["turns"] if row else []
+    content = small(json.dumps({"turns": _last([*before, *turns])}).encode())
+    if row:
+        db.execute("UPDATE conversation SET turns = ?, last = ? WHERE id = ?", (content, now, conversation))
         return conversation
     db.execute(
         "DELETE FROM conversation WHERE account = ?1 AND id IN"
@@ -146,6 +150,18 @@ def _keep(db: sqlite3.Connection, account: int, conversation: int, content: byte
     )
     made = db.execute("INSERT INTO conversation (account, last, turns) VALUES (?, ?, ?)", (account, now, content))
     return int(made.lastrowid or 0)
+
+
+def _last(turns: Sequence[Plain]) -> Sequence[Plain]:
+    """The last questions with all that followed, as many as there is room for; the very last in any case."""
+    begin, room = 0, LENGTH
+    for at in range(len(turns) - 1, -1, -1):
+        room -= len(json.dumps(turns[at]))
+        if turns[at]["who"] == "user":
+            if room < 0 and begin:
+                break
+            begin = at
+    return turns[begin:]
 
 
 def _hash(account: int, word: str) -> bytes:

@@ -1,5 +1,6 @@
 """ask with a model: tools are called, effects are taken back, sending waits for a yes, and no mail commands it."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -192,6 +193,39 @@ async def test_what_the_user_moved_since_stays_where_it_is(tmp_path: Path) -> No
         await act(gk, "mail_move", ids=["G1"], mailbox="Trash")
         assert "no message" in (await act(gk, "ask_undo"))["problems"][0]
         assert await names(gk, "Trash") == {"G1": False}
+
+
+async def test_one_that_was_moved_since_holds_up_no_other(tmp_path: Path) -> None:
+    async with talking(tmp_path, Actor(call("move_mail", ids=["G1", "G2", "G3"], folder="Archive"))) as gk:
+        for number in (1, 2, 3):
+            await put(gk, "x", f"X {number}", "ann@far.test")
+        await ask(gk, "archive them")
+        await act(gk, "mail_move", ids=["G2"], mailbox="Trash")
+        (problem,) = (await act(gk, "ask_undo"))["problems"]
+        assert "G2" in problem
+        assert await names(gk, "INBOX") == {"G1": False, "G3": False} and await names(gk, "Trash") == {"G2": False}
+
+
+async def test_two_questions_of_one_conversation_at_once_are_both_kept(tmp_path: Path) -> None:
+    actor = Actor(say("One."), say("Two."), say("Three."))
+    async with talking(tmp_path, actor) as gk:
+        number = (await ask(gk, "first?"))["conversation"]
+        await asyncio.gather(*(ask(gk, question, conversation=number) for question in ("second?", "third?")))
+        turns = gk.rooms.store.conversations.turns(1, number)
+        assert sorted(turn["text"] for turn in turns if turn["who"] == "user") == ["first?", "second?", "third?"]
+
+
+async def test_a_conversation_without_end_keeps_its_last_questions(tmp_path: Path) -> None:
+    async with talking(tmp_path, Actor()) as gk:
+        talks, number = gk.rooms.store.conversations, 0
+        for question in range(60):
+            said_ = {"who": "model", "text": f"{question} " * 2000, "calls": [], "id": ""}
+            number = await talks.keep(1, number, [{**said_, "who": "user", "text": str(question)}, said_])
+        kept = talks.turns(1, number)
+        assert kept[0]["who"] == "user" and kept[-2]["text"] == "59"
+        assert len(json.dumps(kept)) < 2 * conversations.LENGTH
+        await talks.keep(1, number, [{"who": "user", "text": "x" * (conversations.LENGTH + 1), "calls": [], "id": ""}])
+        assert len(talks.turns(1, number)) == 1, "the last is kept however long it is"
 
 
 async def test_sending_waits_for_a_yes_to_exactly_that(tmp_path: Path) -> None:

@@ -109,9 +109,8 @@ class _Question:
             if spoken.turn.text:
                 self._tell(Said("\n"))
             turns += [Turn("tool", (await self._called(call))[:TOLD], id=call.id) for call in spoken.turn.calls]
-        number = await self._agent.conversations.keep(
-            self._account, conversation, [*kept, *(_plain(turn) for turn in turns[begun:])]
-        )
+        said = [_plain(turn) for turn in turns[begun:]]
+        number = await self._agent.conversations.keep(self._account, conversation, said)
         self._tell(Over(number, [name for name in naming.names if name.startswith("G")]))
 
     async def _label(self, turns: Sequence[Turn]) -> None:
