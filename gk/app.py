@@ -125,7 +125,7 @@ def _rooms(config: Config, store: Store) -> tuple[Rooms, Rules]:
     batch = Batch(store, directory, submit, config.hostname)
     models = _models(config, store)
     deciding = _deciding(config, store, directory, models)
-    remotes = Watching(config, store, store.bus, lambda: SystemResolver(config.dns.resolver))
+    remotes = Watching(config, store, store.bus, lambda: SystemResolver(config.dns.resolver), notices)
     bans = _bans(config, store)
     return Rooms(store, directory, Passwords(), names, batch, bans, models, remotes, deciding), rules
 

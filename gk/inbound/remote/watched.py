@@ -13,6 +13,7 @@ from typing import Literal
 from gk import metrics
 from gk.config import Config, Remote, beside, given
 from gk.errors import ConfigError, GkError, Refused, Unavailable
+from gk.inbound.notices import Notices
 from gk.inbound.remote.arriving import Trouble
 from gk.inbound.remote.round import Rounds, Tally
 from gk.inbound.remote.session import LoginRefused, Looks, Server, Session
@@ -28,6 +29,7 @@ NOBODY = 5.0  # seconds before it is looked again whether the owner exists
 JITTER = 0.2
 IN_A_ROW = 4  # rounds, while one leaves something to tell
 BURST, BURST_SECONDS = 20, 60.0  # rounds a server may have by telling news; more come at that pace
+LASTING, WEEK = 3600.0, 7 * 86_400  # seconds of failure before its owner is told, and until the next notice
 GATHER = 0.2  # seconds changes here are gathered
 
 State = Literal["waiting", "connecting", "working", "watching", "failing", "without owner"]
@@ -44,8 +46,11 @@ class Watched:
         looks: Looks,
         slots: asyncio.Semaphore,
         moved: Callable[[], None],
+        notices: Notices,
     ) -> None:
         """`moved` is called when `state` is another one."""
+        self._notices = notices
+        self._failing = 0.0  # since when, on the monotonic clock; 0: it is not
         self.remote = remote
         self._moved = moved
         self.state: State = "waiting"
@@ -139,7 +144,7 @@ class Watched:
                 except BaseException:
                     self._waiting += asked
                     raise
-                await self._done(rounds, tally, asked)
+                await self._done(owner, rounds, tally, asked)
                 self._become("watching")
                 in_a_row = 0 if rounds.settled else in_a_row + 1
                 if 0 < in_a_row < IN_A_ROW:
@@ -154,10 +159,15 @@ class Watched:
             self.mailboxes = frozenset() if not stay else self.mailboxes
             await session.leave()
 
-    async def _done(self, rounds: Rounds, tally: Tally, asked: Sequence["asyncio.Future[Tally]"]) -> None:
+    async def _done(
+        self, owner: Account, rounds: Rounds, tally: Tally, asked: Sequence["asyncio.Future[Tally]"]
+    ) -> None:
         self._pause, self.error, self.again = FIRST, "", 0.0
         self.mailboxes = rounds.mailboxes
         await self._store.remotes.tell(self._row, synced=int(time.time()))
+        if self._failing:
+            self._failing = 0.0
+            await self._notices.forget(owner, self._about)
         for done in asked:
             if not done.done():
                 done.set_result(tally)
@@ -236,11 +246,25 @@ class Watched:
         metrics.remote_rounds.labels("failed").inc()
 
     async def _note(self, owner: Account) -> None:
+        """Keep why it fails, and tell its owner once that lasts."""
+        now = time.monotonic()
+        self._failing = self._failing or now
         try:
             if self._row:
                 await self._store.remotes.tell(self._row, error=self.error)
+            if now - self._failing >= LASTING:
+                await self._notices.tell(
+                    owner, self._about, f"Your mailbox «{self.remote.name}» elsewhere is not in step",
+                    f"New mail of {self.remote.address} does not come here at the moment: {self.error}.\n\n"
+                    "It is tried again and again, and nothing is lost. If its password was changed, it has to be "
+                    "changed here, too.\n", WEEK,
+                )  # fmt: skip
         except GkError:
             pass  # the store says so itself
+
+    @property
+    def _about(self) -> str:
+        return f"remote {self.remote.name}"
 
     async def _rest(self, seconds: float) -> None:
         """Wait, or until somebody asks."""

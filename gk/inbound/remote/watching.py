@@ -15,6 +15,7 @@ from gk.bus import Bus
 from gk.config import Config
 from gk.errors import Refused, Unavailable
 from gk.events import FlagsChanged, MessagesExpunged
+from gk.inbound.notices import Notices
 from gk.inbound.remote.round import Tally
 from gk.inbound.remote.session import Looks
 from gk.inbound.remote.watched import GATHER, State, Watched
@@ -42,7 +43,8 @@ class Watching:
 
     name = "remote"
 
-    def __init__(self, config: Config, store: Store, bus: Bus, looks: Callable[[], Looks]) -> None:
+    def __init__(self, config: Config, store: Store, bus: Bus, looks: Callable[[], Looks], notices: Notices) -> None:
+        self._notices = notices
         self._store, self._bus, self._looks = store, bus, looks
         self._config = config
         self._accounts: dict[str, Watched] = {}
@@ -52,7 +54,7 @@ class Watching:
         if not self._accounts and self._config.remote:
             looks, slots = self._looks(), asyncio.Semaphore(CONNECTIONS)
             self._accounts = {
-                remote.name: Watched(self._config, remote, self._store, looks, slots, self._count)
+                remote.name: Watched(self._config, remote, self._store, looks, slots, self._count, self._notices)
                 for remote in self._config.remote
             }
         return self._accounts

@@ -10,6 +10,7 @@ from typing import Any
 
 from gk.bus import Bus
 from gk.config import Config, Remote, Replies
+from gk.inbound.notices import Notices
 from gk.inbound.remote.watching import Watching
 from gk.net.dns import SystemResolver
 from gk.service import supervise
@@ -139,6 +140,8 @@ async def both(
     async with Store.open(config, bus) as store:
         if store.accounts.by_address(ALICE) is None:
             await store.accounts.add(ALICE, None)
-        watching = Watching(config, store, bus, lambda: SystemResolver(["127.0.0.1:9"]))
+        watching = Watching(
+            config, store, bus, lambda: SystemResolver(["127.0.0.1:9"]), Notices(store, "mail.example.test")
+        )
         async with supervise(*((watching,) if running else ())):
             yield Side(store, watching, port)

@@ -202,6 +202,17 @@ async def test_without_uidplus_nothing_is_expunged(peer: Peer, tmp_path: Path) -
         assert (await side.sync()).new == 0
 
 
+async def test_a_name_there_that_would_be_a_command_is_none(peer: Peer, tmp_path: Path) -> None:
+    name = b'x"\r\nz1 DELETE INBOX\r\n'
+    peer.say["LIST"] = b'* LIST () "/" INBOX\r\n* LIST (\\Trash) "/" {%d}\r\n%b\r\n' % (len(name), name)
+    async with both(tmp_path, peer.port) as side:
+        await side.sync()
+        await side.move(2, "Trash")
+        await side.sync()
+        assert not any("DELETE" in line for line in peer.heard)
+        assert (await side.sync()).new == 0 and len(peer.messages) == 3
+
+
 async def test_without_move_it_is_copied_and_only_it_is_removed(tmp_path: Path) -> None:
     async with Keeper(capabilities="IMAP4rev1 UIDPLUS").serve() as keeper, both(tmp_path, keeper.port) as side:
         for number in (1, 2):

@@ -12,7 +12,7 @@ from gk.inbound.remote import watched, watching
 from gk.store.values import DELETED
 from tests.inbound.remote.elsewhere import PATIENCE, Side, both
 from tests.inbound.remote.hostile import Peer
-from tests.store.rooms import ALICE, account, message
+from tests.store.rooms import ALICE, account, message, read
 
 
 @pytest.fixture
@@ -156,3 +156,26 @@ async def test_an_account_taken_out_of_the_configuration_is_forgotten_with_its_m
     async with both(tmp_path, peer.port, running=True, name="other", mailbox="Other") as side:
         (folder,) = side.store.remotes.folders(next(one.id for one in side.store.remotes.known() if one.name == "work"))
         assert await side.store.remotes.uids(folder.id) == [2, 3]
+
+
+async def test_its_owner_is_told_once_when_it_fails_for_long(
+    peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watched, "FIRST", 0.02)
+    monkeypatch.setattr(watched, "LOCKED", 0.02)
+    monkeypatch.setattr(watched, "LASTING", 0.1)
+    peer.tagged["LOGIN"] = b"NO no"
+    async with both(tmp_path, peer.port, running=True) as side:
+        await side.until(lambda: told(side, 1))
+        sessions = peer.sessions
+        await until(lambda: peer.sessions > sessions + 2)
+        assert await told(side, 1)
+        inbox = side.store.mailboxes.get(account(side.store).id, "INBOX")
+        content = await read(side.store, inbox, 1)
+        assert b"the server refuses the login" in content and b"ann@far.test" in content
+        peer.tagged.clear()
+        await side.until(lambda: synced(side))
+
+
+async def told(side: Side, notices: int) -> bool:
+    return len(await side.here("INBOX")) == notices
