@@ -8,7 +8,7 @@ from typing import Any
 from gk.actions.context import Context
 from gk.actions.registry import BadArguments, action
 from gk.store.activity import HOUR
-from gk.store.counting import KINDS
+from gk.store.counting import KINDS, TRIAGED
 
 MOST = 400 * 24  # hours
 DAY = 24
@@ -30,7 +30,8 @@ async def activity(context: Context, input: Input) -> Output:
     """Tell what was received, refused, sent and so on, by hour or day (UTC), the newest first, up to the last minute.
 
     `success` is the share of what was sent among what was sent or failed for good, and `errors` that of attempts which
-    were deferred or failed, null where there was nothing; `model_time` is the mean of an answer in seconds.
+    were deferred or failed, null where there was nothing; `model_time` is the mean of an answer in seconds;
+    `categories` says how much of what triage judged was of which.
     """
     if not 1 <= input.hours <= MOST or input.by not in ("hour", "day"):
         raise BadArguments(f"the argument hours is from 1 to {MOST}, and by is hour or day")
@@ -54,7 +55,13 @@ def last_day(context: Context) -> dict[str, Any]:
 
 
 def _told(period: str, counts: dict[str, float]) -> dict[str, Any]:
-    told: dict[str, Any] = {"period": period} | {kind: int(n) for kind, n in counts.items() if kind != "model_seconds"}
+    told: dict[str, Any] = {"period": period, "categories": {}}
+    for kind, amount in counts.items():
+        if kind.startswith(TRIAGED):
+            if amount:
+                told["categories"][kind.removeprefix(TRIAGED)] = int(amount)
+        elif kind != "model_seconds":
+            told[kind] = int(amount)
     sent, failed, deferred, calls = (counts[kind] for kind in ("sent", "failed", "deferred", "model_calls"))
     told["success"] = _share(sent, sent + failed)
     told["errors"] = _share(deferred + failed, sent + deferred + failed)

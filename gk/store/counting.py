@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from gk import metrics
+from gk.config.triage import CATEGORIES
 from gk.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PERIOD = 60.0  # seconds
+TRIAGED = "triaged_"  # and a category: so much of the mail that was judged
 
 # What is counted: a counter of the metrics and the values of one of its labels ((): all of it).
 KINDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
@@ -30,6 +32,7 @@ KINDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "model_failures": ("gk_model_calls_total", "outcome", ("failed",)),
     "model_seconds": ("gk_model_seconds_sum", "", ()),
     "logins_refused": ("gk_logins_total", "outcome", ("delayed", "failed")),
+    **{f"{TRIAGED}{name}": ("gk_triaged_total", "category", (name,)) for name in CATEGORIES},
 }
 
 

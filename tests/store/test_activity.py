@@ -33,6 +33,18 @@ async def test_what_was_done_since_the_last_look_is_added_to_its_hour(tmp_path: 
         assert len(store.activity.since(0)) == 1, "what is old goes"
 
 
+async def test_what_was_judged_is_counted_by_category(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        watching = Activity(store, lambda: NOW)
+        metrics.triaged.labels("billing").inc(2)
+        metrics.triaged.labels("spam").inc()
+        await watching.note()
+        hour = int(NOW) // HOUR
+        assert store.activity.since(hour) == [
+            (hour, "triaged", 3.0), (hour, "triaged_billing", 2.0), (hour, "triaged_spam", 1.0),
+        ]  # fmt: skip
+
+
 def test_every_kind_is_a_counter_that_is_there() -> None:
     names = {sample.name for family in metrics.REGISTRY.collect() for sample in family.samples}
     families = {f"{family.name}_total" for family in metrics.REGISTRY.collect()} | names
