@@ -1,5 +1,6 @@
 """Mail from an address elsewhere leaves by the server of that account, for its owner alone."""
 
+import asyncio
 import logging
 import smtplib
 import time
@@ -15,7 +16,7 @@ from tests.flows.conftest import ALICE, BOB, House, house, mail
 from tests.flows.postfix import postfix
 from tests.inbound.remote.hostile import Peer
 from tests.server import PASSWORD
-from tests.strangers import Mx, Received, free_port
+from tests.strangers import PATIENCE, Mx, Received, free_port
 
 ANN = "ann@postfix.test"
 REMOTE = """
@@ -145,7 +146,7 @@ async def test_a_draft_of_an_answer_is_from_the_address_the_mail_was_for_and_lea
         async with answering(tmp_path, table, says()) as (gk, _):
             await gk.act("remote_sync", name="work")
             peer.messages[2] = letter(number=2, To=ANN, Return_Path=f"<{ZOE}>")
-            assert (await gk.act("remote_sync", name="work"))["new"] == 1
+            await gk.act("remote_sync", name="work")
             (row,) = await settled(gk)
             assert (row["state"], row["correspondent"]) == ("completed", ZOE), row
             (draft,) = await gk.inbox(ALICE, "Drafts")
@@ -154,3 +155,20 @@ async def test_a_draft_of_an_answer_is_from_the_address_the_mail_was_for_and_lea
             got = await sent.message()
             assert (sender(got), got.rcpt) == (ANN, [f"<{ZOE}>"])
             assert b"In-Reply-To: <2@far.test>" in got.content
+
+
+async def test_what_comes_from_elsewhere_is_judged_and_found(tmp_path: Path) -> None:
+    async with (
+        Peer({1: letter()}).serve() as peer,
+        house(tmp_path, judge=remote(tmp_path, free_port(), peer.port), triage="") as gk,
+    ):
+        await gk.act("remote_sync", name="work")
+        mailboxes = gk.rooms.store.mailboxes
+        box = mailboxes.get(gk.rooms.store.accounts.get(ALICE).id, "work")
+        async with asyncio.timeout(PATIENCE):
+            while not any(word.startswith("$gk-") for word in mailboxes.keywords(box)):
+                await asyncio.sleep(0.02)
+        found = await gk.act("mail_search", address=ALICE, text="notary")
+        assert len(found["messages"]) == 1
+        told = await gk.act("remote_sync", name="work")  # keywords stay here
+        assert told["told"] == 0 and not any("STORE" in line for line in peer.heard)
