@@ -63,7 +63,7 @@ async def person_erase(context: Context, input: Input) -> Output:
     found = await store.erasure.find(person, context.progress)
     files: list[str] = []
     if input.erase:
-        await store.erasure.erase(found, address)
+        await store.erasure.erase(found, person)
         if context.forgetting is not None:
             await context.forgetting()
         else:  # nobody keeps the index up: it is made anew

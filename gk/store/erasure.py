@@ -8,6 +8,7 @@ import asyncio
 import json
 import re
 import sqlite3
+import unicodedata
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gk.errors import NoSuchQueueItem
+from gk.message.address import AddressError, ascii_domain
 from gk.message.scan import scan
 from gk.message.searched import texts
+from gk.message.text import file_names, transfer_decode, walk
 from gk.store import remote_rows, removal
 from gk.store.directory import connect_reader
 from gk.store.packed import READ
@@ -29,7 +32,8 @@ if TYPE_CHECKING:
 SLICE = 100  # messages removed in one unit, or looked at between two looks at the clock
 ROWS = 500  # rows of one unit
 PIECE = 1 << 20  # octets of a message or file looked at once
-LONGEST = 320  # octets of an address
+LONGEST = 1024  # octets of an address, however it is spelled
+PAGE = "SELECT id, (SELECT max(id) FROM message) FROM message WHERE id > ? ORDER BY id LIMIT ?"
 
 GOES = frozenset((
     "thread", "forward", "suppressed", "verdict", "triage", "routed", "seen_id", "reject", "ban", "attempt",
@@ -53,7 +57,8 @@ class Person:
     """An address, and how it is recognised: as a whole, in any case, and as JSON spells it."""
 
     def __init__(self, address: str) -> None:
-        spelled = {address, json.dumps(address)[1:-1]}
+        self.spellings = _spellings(address)
+        spelled = {form for one in self.spellings for form in (one, json.dumps(one)[1:-1], one.replace("@", "%40"))}
         either = "|".join(re.escape(one) for one in sorted(spelled))
         pattern = rf"(?<![A-Za-z0-9._%+-])(?:{either})(?![A-Za-z0-9-]|\.[A-Za-z0-9])"
         self.address = address
@@ -81,7 +86,34 @@ class Person:
         if self.in_octets(raw):
             return True
         tree = scan(raw)
-        return any(self._text.search(text) for text in texts(raw, tree, body=True, header=True))
+        if any(self._text.search(text) for text in texts(raw, tree, body=True, header=True)):
+            return True
+        for part in walk(tree):
+            # Files in any encoding, and what lies across two pieces of a text; names of files as RFC 2231 writes them.
+            encoding = part.encoding.lower()
+            if not part.children and encoding in (b"base64", b"quoted-printable"):
+                if self.in_octets(transfer_decode(raw[part.body : part.end], encoding)):
+                    return True
+            if any(map(self.in_value, file_names(part))):
+                return True
+        return False
+
+
+def _spellings(address: str) -> list[str]:
+    """The address with its domain as U-labels and as A-labels (RFC 5890 §2.3.2.1), composed and decomposed."""
+    local, _, domain = address.rpartition("@")
+    domains = {domain, domain.lower()}  # octets beyond ASCII have no case
+    try:
+        domains.add(ascii_domain(domain))
+        domains.add(".".join(map(_unicode_label, domain.lower().split("."))))
+    except (AddressError, UnicodeError):
+        pass  # a domain without the other form
+    every = {f"{name}@{one}" for one in domains for name in (local, local.lower())}
+    return sorted({unicodedata.normalize(form, one) for one in every for form in ("NFC", "NFD")})
+
+
+def _unicode_label(label: str) -> str:
+    return label[4:].encode("ascii").decode("punycode") if label[:4].lower() == "xn--" else label
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,24 +138,25 @@ class Erasure:
         return await asyncio.to_thread(_look, self._store.data, person, messages)
 
     async def _messages(self, person: Person, progress: Callable[[int, int], None]) -> list[int]:
-        db = self._store.reader
-        every = [number for (number,) in db.execute("SELECT id FROM message ORDER BY id")]
-        found = []
-        for done, number in enumerate(every):
-            content = await self._store.mailboxes.content_of(number)
-            if content is not None:
-                try:
-                    raw = await asyncio.to_thread(content.read, 0, content.size)
-                finally:
-                    content.close()
-                if await asyncio.to_thread(person.in_message, raw):
-                    found.append(number)
-            if done % SLICE == 0:
-                progress(done, len(every))
-        progress(len(every), len(every))
+        found: list[int] = []
+        last = 0
+        # Page by page: nobody waits for a long list, and what arrives meanwhile is looked at, too.
+        while page := self._store.reader.execute(PAGE, (last, SLICE)).fetchall():
+            progress(last, page[-1][1])
+            for number, _ in page:
+                content = await self._store.mailboxes.content_of(number)
+                if content is not None:
+                    try:
+                        raw = await asyncio.to_thread(content.read, 0, content.size)
+                    finally:
+                        content.close()
+                    if await asyncio.to_thread(person.in_message, raw):
+                        found.append(number)
+                last = number
+        progress(last, last)
         return found
 
-    async def erase(self, found: Found, address: str) -> None:
+    async def erase(self, found: Found, person: Person) -> None:
         """Take it all away: messages from every mailbox, the queue, the rows; then the files are waited for."""
         for number in found.queued:
             try:
@@ -135,19 +168,21 @@ class Erasure:
         for table, keys in found.rows.items():
             for start in range(0, len(keys), ROWS):
                 await self._commits.do(partial(_drop, table=table, keys=keys[start : start + ROWS]))
-        await self._forgotten(address)
+        await self._forgotten(person)
         await self._store.filer.rest()
 
-    async def _forgotten(self, address: str) -> None:
+    async def _forgotten(self, person: Person) -> None:
         """The hashes that stand for the address: whom users wrote to, and whom their absence answered."""
         accounts = [account.id for account in self._store.accounts.all()]
-        marks = [(account, self._store.sending.hash(account, address)) for account in accounts]
+        marks = [(id_, self._store.sending.hash(id_, one)) for id_ in accounts for one in person.spellings]
+        spelled = json.dumps([one.lower() for one in person.spellings])
 
         def work(db: sqlite3.Connection, facts: list[Fact]) -> None:
             for table in ("sent_to", "answered", "suppressed"):
                 db.executemany(f"DELETE FROM {table} WHERE account = ? AND hash = ?", marks)
-            db.execute("UPDATE remote_message SET sender = '' WHERE sender = ?", (address.lower(),))
-            db.execute("UPDATE entry SET recipient = NULL WHERE lower(recipient) = ?", (address.lower(),))
+            among = "IN (SELECT value FROM json_each(?))"
+            db.execute(f"UPDATE remote_message SET sender = '' WHERE sender {among}", (spelled,))
+            db.execute(f"UPDATE entry SET recipient = NULL WHERE lower(recipient) {among}", (spelled,))
 
         await self._commits.do(work)
 

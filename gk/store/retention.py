@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gk.config import Retention
 from gk.errors import Unavailable
 from gk.store import removal
+from gk.store.directory import connect_reader
 from gk.store.values import Fact
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 PERIOD = 3600.0  # seconds
 DAY = 86_400
 SLICE = 500  # messages or rows of one unit
+MOST = 50_000  # messages found by one look
 ANSWERS = 366  # days after which remembered answers go, whatever was configured when they came
 
 
@@ -63,18 +65,17 @@ class Retaining:
     async def _messages(self, use: str, before: int) -> int:
         gone = 0
         while True:
-            rows = self._store.reader.execute(
-                "SELECT e.mailbox, e.uid FROM mailbox b JOIN entry e ON e.mailbox = b.id"
-                " WHERE b.special_use = ? AND coalesce(e.saved, e.date) < ? ORDER BY e.mailbox, e.uid LIMIT ?",
-                (use, before, SLICE),
-            ).fetchall()
-            if not rows:
-                return gone
+            # All entries of these mailboxes are looked at, with no index: not in the event loop.
+            rows = await asyncio.to_thread(_old, self._store.data, use, before)
             places: dict[int, list[int]] = {}
             for mailbox, uid in rows:
                 places.setdefault(mailbox, []).append(uid)
             for mailbox, uids in places.items():
-                gone += len(await self._store.commits.do(partial(_remove, mailbox=mailbox, uids=uids)))
+                for start in range(0, len(uids), SLICE):
+                    work = partial(_remove, mailbox=mailbox, uids=uids[start : start + SLICE])
+                    gone += len(await self._store.commits.do(work))
+            if len(rows) < MOST:
+                return gone
 
     async def _rows(self, table: str, column: str, before: int) -> None:
         statement = (
@@ -90,12 +91,30 @@ class Retaining:
             pass
 
 
+def _old(data: Path, use: str, before: int) -> list[tuple[int, int]]:
+    """(mailbox, uid) of what came there before that time."""
+    db = connect_reader(data)
+    try:
+        return db.execute(
+            "SELECT e.mailbox, e.uid FROM mailbox b JOIN entry e ON e.mailbox = b.id"
+            " WHERE b.special_use = ? AND coalesce(e.saved, e.date) < ? ORDER BY e.mailbox, e.uid LIMIT ?",
+            (use, before, MOST),
+        ).fetchall()
+    finally:
+        db.close()
+
+
 def _remove(db: sqlite3.Connection, facts: list[Fact], mailbox: int, uids: list[int]) -> list[int]:
     return removal.remove(db, facts, mailbox, uids, only_deleted=False)
 
 
 def _expire(directory: Path, before: int) -> None:
     for path in directory.glob("*.db"):
-        if path.stat().st_mtime < before:
+        try:
+            if path.stat().st_mtime >= before:
+                continue
             path.unlink()
+        except FileNotFoundError:  # somebody else removed it
+            continue
+        else:
             log.info("event=backup_expired name=%s", path.name)

@@ -112,6 +112,48 @@ async def test_backups_that_hold_it_are_named_with_their_day(gk: House) -> None:
     assert name == "backup/gk-schema3-1.db" and len(day) == 10 and not receipt["complete"]
 
 
+FORMS = {
+    "a file in base64": b"Content-Type: application/json\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    + base64.b64encode(b'{"from": "' + EVE.encode() + b'"}'),
+    "a file in quoted-printable": b"Content-Type: application/x-list\r\nContent-Transfer-Encoding: quoted-printable"
+    b"\r\n\r\n" + EVE.encode().replace(b"far", b"f=\r\nar"),
+    "the name of a file": b"Content-Type: image/png\r\nContent-Disposition: attachment;"
+    b" filename*0*=utf-8''eve%2Esmith; filename*1*=%40far.test\r\n\r\nx",
+    "a link": b"\r\nhttps://far.test/leave?me=eve.smith%40far.test&x=1",
+    "across two pieces": b"Content-Transfer-Encoding: base64\r\n\r\n"
+    + base64.b64encode(b"x" * 49143 + b" " + EVE.encode() + b" " + b"x" * 9000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_an_address_is_found_however_it_is_written(name: str) -> None:
+    assert Person(EVE).in_message(b"From: ann@far.test\r\nMIME-Version: 1.0\r\n" + FORMS[name] + b"\r\n")
+    assert not Person("eve@far.test").in_message(b"From: ann@far.test\r\nMIME-Version: 1.0\r\n" + FORMS[name] + b"\r\n")
+
+
+@pytest.mark.parametrize("asked", ["eve@bücher.test", "eve@xn--bcher-kva.test", "eve@BÜCHER.test"])
+def test_a_domain_in_letters_and_in_ascii_is_one(asked: str) -> None:
+    for found in ("eve@bücher.test", "eve@xn--bcher-kva.test", "eve@bu\u0308cher.test", "EVE@Bücher.test"):
+        assert Person(asked).in_value(f"to {found}.") and Person(asked).in_octets(f"to {found}.".encode()), found
+    assert not Person(asked).in_value("eve@bucher.test")
+
+
+async def test_what_arrives_during_the_search_is_found(gk: House) -> None:
+    store = gk.rooms.store
+    for _ in range(3):
+        await append(gk, message("x", Subject="x", From=EVE), "INBOX")
+    loop, late = asyncio.get_running_loop(), [message("late", Subject="x", From=EVE)]
+
+    class Slow(Person):
+        def in_message(self, raw: bytes) -> bool:
+            if late:
+                asyncio.run_coroutine_threadsafe(append(gk, late.pop(), "INBOX"), loop).result(30)
+            return super().in_message(raw)
+
+    found = await store.erasure.find(Slow(EVE), lambda done, total: None)
+    assert len(found.messages) == 4
+
+
 def test_it_was_decided_about_every_table() -> None:
     db = sqlite3.connect(":memory:")
     for migration in schema.MIGRATIONS:
