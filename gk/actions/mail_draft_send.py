@@ -11,13 +11,14 @@ from gk.actions.whose import whose
 from gk.errors import Refused
 from gk.message.address import Address, AddressError, parse_address
 from gk.message.date import format_date
+from gk.message.header import FIELDS as SEEN
 from gk.message.header import filter_fields
 from gk.message.scan import scan
 from gk.outbound.batch import Result, To
 from gk.sieve.mail import Mail
 from gk.store.values import DELETED, Account, Flags
 
-FIELDS = {b"bcc", b"date", b"return-path", b"x-gk-reason", b"x-gk-verdict"}
+FIELDS = {b"bcc", b"resent-bcc", b"date", b"return-path", b"x-gk-reason", b"x-gk-verdict"}
 """Of the draft's header: what the recipients do not get, or get anew."""
 
 
@@ -29,9 +30,10 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class _Letter:
-    """A draft taken apart: the address in From, everybody it goes to, and its bytes as they leave."""
+    """A draft taken apart: the address in From, all who claim to write, whom it goes to, its bytes as they leave."""
 
     sender: Address
+    authors: list[Address]
     recipients: list[Address]
     content: bytes
 
@@ -48,21 +50,34 @@ async def mail_draft_send(context: Context, input: Input) -> Result:
     places = [p for p in places_named(context, account, [input.id]) if box is not None and p.mailbox.id == box.id]
     if box is None or not places:
         raise Refused(f"{input.id!r} is no draft")
-    content = await rooms.content_of(places[0].message)
+    message, leaving = places[0].message, context.batch.leaving
+    if message in leaving:
+        raise Refused(f"{input.id!r} is being sent already")
+    leaving.add(message)
+    try:
+        result = await _left(context, account, message)
+        uids = [place.uid for place in places]
+        await rooms.store_flags(box, uids, "add", Flags(DELETED))
+        await rooms.expunge(box, uids)
+    finally:
+        leaving.discard(message)
+    return result
+
+
+async def _left(context: Context, account: Account, message: int) -> Result:
+    """Send it. Raises Refused."""
+    content = await context.store.mailboxes.content_of(message)
     if content is None:
-        raise Refused(f"the message {input.id!r} is gone")
+        raise Refused(f"the message G{message} is gone")
     try:
         raw = await asyncio.to_thread(content.read, 0, content.size)
     finally:
         content.close()
     letter = await asyncio.to_thread(_taken_apart, raw, context.store.limits.recipients)
-    if not context.directory.owns(account, letter.sender):
-        raise Refused(f"{letter.sender} is not an address of {account.address}")
-    result = await _sent(context, account, letter, raw)
-    uids = [place.uid for place in places]
-    await rooms.store_flags(box, uids, "add", Flags(DELETED))
-    await rooms.expunge(box, uids)
-    return result
+    for author in letter.authors:
+        if not context.directory.owns(account, author):
+            raise Refused(f"{author} is not an address of {account.address}")
+    return await _sent(context, account, letter, raw)
 
 
 async def _sent(context: Context, account: Account, letter: _Letter, kept: bytes) -> Result:
@@ -76,9 +91,13 @@ async def _sent(context: Context, account: Account, letter: _Letter, kept: bytes
 def _taken_apart(raw: bytes, most: int) -> _Letter:
     tree = scan(raw)
     mail = Mail(raw, tree)
+    if len(mail.fields) >= SEEN:  # further ones are not seen: an author could hide there
+        raise Refused("the draft has too many header fields")
     authors = _addresses(mail, "from")
     if len(authors) != 1:
         raise Refused("the draft has no author, or several")
+    for name in ("sender", "resent-from", "resent-sender"):
+        authors += _addresses(mail, name)
     recipients: dict[str, Address] = {}
     for name in ("to", "cc", "bcc"):
         for address in _addresses(mail, name):
@@ -88,6 +107,7 @@ def _taken_apart(raw: bytes, most: int) -> _Letter:
     header = filter_fields(raw[: tree.body], FIELDS, negate=True)
     return _Letter(
         authors[0],
+        authors,
         list(recipients.values()),
         b"Date: " + format_date(int(time.time())) + b"\r\n" + header + raw[tree.body :],
     )

@@ -57,6 +57,8 @@ class Batch:
     def __init__(self, store: Store, directory: Directory, submit: Submit, hostname: str) -> None:
         self._store, self._directory, self._hostname = store, directory, hostname
         self.submit = submit
+        self.leaving: set[int] = set()
+        """Drafts that are being sent, by the id of the message: whoever asks again meanwhile is refused."""
 
     async def send(self, account: Account, messages: Sequence[Draft]) -> list[Result]:
         """Send up to 1,000 messages; a result for each, in their order. Raises LimitReached for more."""

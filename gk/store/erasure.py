@@ -91,9 +91,9 @@ class Person:
         for part in walk(tree):
             # Files in any encoding, and what lies across two pieces of a text; names of files as RFC 2231 writes them.
             encoding = part.encoding.lower()
-            if not part.children and encoding in (b"base64", b"quoted-printable"):
-                if self.in_octets(transfer_decode(raw[part.body : part.end], encoding)):
-                    return True
+            encoded = not part.children and encoding in (b"base64", b"quoted-printable")
+            if encoded and self.in_octets(transfer_decode(raw[part.body : part.end], encoding)):
+                return True
             if any(map(self.in_value, file_names(part))):
                 return True
         return False

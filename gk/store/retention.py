@@ -67,6 +67,7 @@ class Retaining:
         while True:
             # All entries of these mailboxes are looked at, with no index: not in the event loop.
             rows = await asyncio.to_thread(_old, self._store.data, use, before)
+            earlier = gone
             places: dict[int, list[int]] = {}
             for mailbox, uid in rows:
                 places.setdefault(mailbox, []).append(uid)
@@ -74,7 +75,7 @@ class Retaining:
                 for start in range(0, len(uids), SLICE):
                     work = partial(_remove, mailbox=mailbox, uids=uids[start : start + SLICE])
                     gone += len(await self._store.commits.do(work))
-            if len(rows) < MOST:
+            if len(rows) < MOST or gone == earlier:
                 return gone
 
     async def _rows(self, table: str, column: str, before: int) -> None:

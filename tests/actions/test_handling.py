@@ -1,6 +1,7 @@
 """Mail that is read, flagged, moved, deleted and written: mail_read, mail_thread, mail_flag, mail_move, mail_delete,
 mail_draft, mail_draft_send, mailbox_remove; each tells how it is taken back."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,15 @@ async def test_an_answer_is_drafted_into_the_thread_and_sent(gk: House) -> None:
     assert await there(gk, "Drafts") == [] and len(await there(gk, "Sent")) == 1
 
 
+async def test_a_draft_leaves_once_however_often_it_is_asked_for_at_once(gk: House) -> None:
+    await gk.stranger("far.test")
+    found = await act(gk, "mail_draft", to=["ann@far.test"], subject="x", text="y")
+    asked = (act(gk, "mail_draft_send", id=found["id"]) for _ in range(3))
+    sent = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(one) for one in sent if isinstance(one, BaseException)] == [Refused, Refused], sent
+    assert len(await there(gk, "Sent")) == 1
+
+
 async def test_a_draft_is_taken_back_and_only_drafts_are_sent(gk: House) -> None:
     found = await act(gk, "mail_draft", to=["ann@far.test"], subject="x", text="y")
     await undo(gk, found)
@@ -173,6 +183,12 @@ async def test_a_draft_is_taken_back_and_only_drafts_are_sent(gk: House) -> None
             await act(gk, "mail_draft_send", id=name)
     for raw, why in (
         (b"From: eve@evil.test\r\nTo: ann@far.test\r\n\r\nx\r\n", "is not an address of"),
+        (b"From: alice@example.test\r\nSender: eve@evil.test\r\nTo: ann@far.test\r\n\r\nx\r\n", "is not an address of"),
+        (
+            b"From: alice@example.test\r\nResent-From: bob@example.test\r\nTo: ann@far.test\r\n\r\nx\r\n",
+            "is not an addr",
+        ),
+        (b"X: y\r\n" * 2000 + b"From: alice@example.test\r\nTo: ann@far.test\r\n\r\nx\r\n", "too many header fields"),
         (b"From: alice@example.test\r\n\r\nx\r\n", "1 to 1000 recipients"),
         (b"From: alice@example.test, bob@example.test\r\nTo: ann@far.test\r\n\r\nx\r\n", "no author, or several"),
         (b"From: alice@example.test\r\nTo: nobody\r\n\r\nx\r\n", "an address that is none"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gk.config import Retention
-from gk.store import conversations
+from gk.store import conversations, retention
 from gk.store.db import Store
 from gk.store.retention import DAY, Retaining
 from gk.store.values import Flags
@@ -46,6 +46,17 @@ async def test_old_mail_goes_from_trash_and_junk_alone(tmp_path: Path) -> None:
         assert {name: found[name] for name in ("INBOX", "Trash", "Junk", "Archive")} == {
             "INBOX": 2, "Trash": 1, "Junk": 1, "Archive": 2,
         }  # fmt: skip
+
+
+async def test_much_old_mail_goes_in_small_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "MOST", 3)
+    monkeypatch.setattr(retention, "SLICE", 2)
+    async with opened(tmp_path) as store:
+        account = (await store.accounts.add("ann@example.test", None)).id
+        for age in (*[OLD] * 7, 1):
+            await put(store, account, "Trash", age)
+        assert await Retaining(store, Retention(trash=30)).clear() == 7
+        assert counts(store, account)["Trash"] == 1
 
 
 async def test_notes_and_backups_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
