@@ -117,13 +117,21 @@ def test_a_password_is_shown_nowhere(there: Dovecot, tmp_path: Path) -> None:
     assert SECRET.encode() not in kept
 
 
-def test_without_a_server_the_command_does_it_itself(there: Dovecot, tmp_path: Path) -> None:
+def test_without_a_server_the_command_does_it_itself_and_after_a_reindex_knows_all_again(
+    there: Dovecot, tmp_path: Path
+) -> None:
     with_client(there.port, put(message(1)))
     running = server(tmp_path, there.port)
     assert running.gk("remote", "sync", "work").stdout == "1 new, 1 senders, 1 conversations\n"
     assert running.gk("remote", "sync", "work").stdout == "all was in step\n"
     (told,) = json.loads(running.gk("remote", "list", "--json").stdout)
     assert told["state"] == "waiting" and told["messages"] == 1
+    running.gk("reindex")
+    assert running.gk("remote", "sync", "work").stdout == "all was in step\n"
+    for path in running.data.glob("gk.db*"):
+        path.unlink()
+    running.gk("reindex")
+    assert running.gk("remote", "sync", "work").stdout == "1 again\n"
 
 
 def test_the_environment_names_an_account(there: Dovecot, tmp_path: Path) -> None:
