@@ -212,7 +212,7 @@ async def test_mail_that_is_erased_here_stays_there_and_does_not_come_again(tmp_
             await side.sync()
             person = Person("eve@far.test")
             found = await side.store.erasure.find(person, lambda done, total: None)
-            await side.store.erasure.erase(found, "eve@far.test")
+            await side.store.erasure.erase(found, person)
             peer.messages[3] = message(3)
             done = await side.sync()
             assert (done.new, done.told) == (1, 0)
