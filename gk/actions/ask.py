@@ -8,6 +8,7 @@ from typing import Any
 from gk.actions import registry
 from gk.actions.answering import HELP, MORE, NOT_UNDERSTOOD, answered
 from gk.actions.context import Context
+from gk.actions.mail_named import message_named
 from gk.actions.registry import action
 from gk.actions.searching import plain
 from gk.actions.whose import whose
@@ -58,7 +59,9 @@ async def ask(context: Context, input: Input) -> Output:
     agent = Agent(context.models, context.store.conversations)
     if agent and (intent is None or intent.kind != "help"):
         found = _Heard()
-        question = f"{input.question}\n(This is {input.about}.)" if input.about else input.question
+        question = input.question
+        if input.about:  # by a name of ours: what else could stand there, a folder's, is no word to the model
+            question += f"\n(This is G{message_named(context, account.address, input.about)[0]}.)"
         try:
             async for event in agent.talk(
                 account.id, account.address, question, acting(context, account), input.conversation

@@ -7,7 +7,10 @@ from gk.actions.ask import acting
 from gk.actions.context import Context
 from gk.actions.registry import action
 from gk.actions.whose import whose
+from gk.ai.talking.agent import whole
 from gk.errors import Refused
+from gk.store.conversations import Asked
+from gk.store.values import Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,13 @@ async def ask_confirm(context: Context, input: Input) -> Output:
     `effect` is its number for ask_undo, 0 where nothing takes it back.
     """
     account = whose(context, input.address)
-    conversations = context.store.conversations
-    asked = await conversations.confirmed(account.id, input.word)
+    asked = await context.store.conversations.confirmed(account.id, input.word)
     if asked is None:
         raise Refused("nothing waits for that word any more: it holds once, for ten minutes")
+    return await whole(_done(context, account, asked))
+
+
+async def _done(context: Context, account: Account, asked: Asked) -> Output:
     result = await acting(context, account)(asked.action, asked.arguments)
-    undo = result.get("undo") or []
-    return Output(asked.words, await conversations.did(account.id, asked.words, undo), result)
+    effect = await context.store.conversations.did(account.id, asked.words, result.get("undo") or [])
+    return Output(asked.words, effect, result)

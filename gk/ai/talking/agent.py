@@ -7,9 +7,9 @@ them; the one that reads has no tools. What is sent, deleted or made a rule wait
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from gk.ai.model import Call, ModelFailed, Talk, Tool, Turn
 from gk.ai.models import Models
@@ -26,6 +26,7 @@ STEPS = 8  # turns of the model to one question
 CALLS = 24  # tools called for one question
 QUESTION = 4000  # characters
 HISTORY = 24_000  # characters of what was said before
+NAMED = 400  # names of mails looked up for one question
 TOLD = 4000  # characters a tool tells the model
 REASON = "written by the assistant, as asked"
 
@@ -40,6 +41,7 @@ TASK = (
 _MAIL = re.compile(r"\bG[1-9][0-9]{0,17}\b")
 _GIVEN = "From: {author}\nDate: {date}\nSubject: {subject}\n\n{text}"
 
+Done = TypeVar("Done")
 Act = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 """Does an action, by name and arguments, as the user; raises GkError."""
 
@@ -117,7 +119,7 @@ class _Question:
         """Look up what stands behind the names of mails that were used last."""
         for turn in turns[-CALLS:]:
             for name in _MAIL.findall(f"{turn.text} {[call.arguments for call in turn.calls]}"):
-                if name not in self._labels:
+                if name not in self._labels and len(self._labels) < NAMED:
                     self._labels[name] = await self._named(name)
 
     async def _named(self, name: str) -> str:
@@ -127,7 +129,7 @@ class _Question:
         except GkError:
             return ""
         author = found["author"].partition("<")[0].strip() or found["author"]
-        return _seen(f"{author}: «{found['subject']}» ({name})")
+        return " ".join(_seen(f"{author}: «{found['subject']}» ({name})").split())  # no line of its own
 
     async def _called(self, call: Call) -> str:
         """Do what the model wants; what it is told of it."""
@@ -136,9 +138,11 @@ class _Question:
             return "error: no more tools for this question"
         instrument = self._agent.instruments[call.name]
         try:
-            return await self._done(instrument, call.arguments)
+            arguments = instrument.arguments(call.arguments)
         except (KeyError, TypeError, ValueError) as error:
             return f"error: {error}"[:300]
+        try:
+            return await self._done(instrument, arguments)
         except ModelFailed as error:
             return f"error: nothing was read: {error}"[:300]
         except GkError as error:
@@ -146,8 +150,7 @@ class _Question:
             # What goes wrong with a text of strangers may be said in their words.
             return "error: that cannot be done" if instrument.kind in ("read", "write") else f"error: {error}"[:300]
 
-    async def _done(self, instrument: Instrument, given: Mapping[str, Any]) -> str:
-        arguments = instrument.arguments(given)
+    async def _done(self, instrument: Instrument, arguments: dict[str, Any]) -> str:
         match instrument.kind:
             case "read":
                 return await self._read(instrument, arguments)
@@ -159,6 +162,9 @@ class _Question:
                 return await self._found(arguments)
         if instrument.action == "mail_draft":
             arguments["headers"] = {"X-GK-Reason": REASON}
+        return await whole(self._changed(instrument, arguments))
+
+    async def _changed(self, instrument: Instrument, arguments: Mapping[str, Any]) -> str:
         found = await self._act(instrument.action, arguments)
         told = instrument.told(found)
         await self._noted(instrument, told, found)
@@ -205,10 +211,12 @@ class _Question:
     async def _written(self, instrument: Instrument, arguments: Mapping[str, Any]) -> str:
         text, mails = await self._text("mail_read", str(arguments["id"]))
         written = await self._reader.write(self._account, text, str(arguments["wishes"]))
-        found = await self._act(
-            instrument.action, {"answers": mails[0], "text": written, "headers": {"X-GK-Reason": REASON}}
-        )
-        self._tell(Shown(found["id"], _seen(f"{', '.join(found['to'])}\n\n{written}"), "", mails))
+        given = {"answers": mails[0], "text": written, "headers": {"X-GK-Reason": REASON}}
+        return await whole(self._drafted(instrument, given, mails))
+
+    async def _drafted(self, instrument: Instrument, given: Mapping[str, Any], mails: Sequence[str]) -> str:
+        found = await self._act(instrument.action, given)
+        self._tell(Shown(found["id"], _seen(f"{', '.join(found['to'])}\n\n{given['text']}"), "", mails))
         await self._noted(instrument, f"draft {found['id']}", found)
         return f"draft {found['id']}"
 
@@ -225,9 +233,19 @@ class _Question:
         if action == "mail_draft_send":
             found = await self._act("mail_read", {"id": arguments["id"]})
             to = ", ".join(found["recipients"]) or "nobody"
-            return _seen(f"send {found['id']} «{found['subject']}» to {to}")
+            return " ".join(_seen(f"send {found['id']} «{found['subject']}» to {to}").split())
         names = [await self._named(name) or name for name in arguments["ids"]]
         return "move to Trash, or away for good what is there already: " + ", ".join(names)
+
+
+async def whole(effect: Coroutine[Any, Any, Done]) -> Done:
+    """Do it and note it, also where whoever asked goes away in between: nothing is done that cannot be taken back."""
+    task = asyncio.create_task(effect, name="effect")
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _seen(text: str) -> str:
