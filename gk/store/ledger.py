@@ -44,8 +44,11 @@ class Ledger:
     async def settle(
         self, account: int, model: str, price: int, failed: int, asked: int, said: int, milliseconds: int
     ) -> None:
-        """What a call took beyond what was reserved; `price` may be less than 0."""
-        day = _today()
+        """What a call took beyond what was reserved; `price` may be less than 0.
+
+        It is of the day the call began: what was set aside before midnight is no money of the new day.
+        """
+        day = int(time.time() - milliseconds / 1000) // DAY
         await self._commits.do(
             lambda db, facts: _add(db, account, day, model, 0, failed, asked, said, milliseconds, price)
         )

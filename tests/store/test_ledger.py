@@ -38,6 +38,19 @@ async def test_what_is_reserved_counts_until_it_is_settled(tmp_path: Path) -> No
         assert totals(store, 1) == (2, 2, 85)
 
 
+async def test_what_was_set_aside_before_midnight_is_no_money_of_the_new_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as store:
+        midnight = (ledger.time.time() // ledger.DAY + 1) * ledger.DAY
+        monkeypatch.setattr(ledger.time, "time", lambda: midnight - 2)
+        assert await store.ledger.reserve(1, "a", 90, 9, 100)
+        monkeypatch.setattr(ledger.time, "time", lambda: midnight + 2)
+        await store.ledger.settle(1, "a", 10 - 90, 0, 1, 1, 3500)
+        assert totals(store, 1) == (0, 0, 0) and totals(store, 1, days=2) == (1, 2, 10)
+        assert not await store.ledger.reserve(1, "a", 101, 9, 100)
+
+
 async def test_a_new_day_begins_anew_and_old_days_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened(tmp_path) as store:
         await store.ledger.reserve(1, "a", 5, 1, 0)
