@@ -6,10 +6,11 @@ count tokens of a stream, or have no tools. What a server refuses is not tried a
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from gk.ai.model import Prompt, Talk, Tool, Turn
+from gk.ai.model import ModelFailed, Prompt, Talk, Tool, Turn
 
 TEMPERATURE = 0.3
 REFUSES = (400, 404, 415, 422, 500, 501)  # what servers say to a parameter they do not know
@@ -40,6 +41,19 @@ class Dialect:
         self._temperature = True
         self._counting = True
         self.tools = True
+
+    @contextmanager
+    def kept_where_it_helps(self) -> Iterator[None]:
+        """What is learnt inside is forgotten if no answer comes of it: the refusal was about the question itself.
+
+        A mail too long for a model must not cost it its schemas and tools for good.
+        """
+        known = self._form, self._bound, self._temperature, self._counting, self.tools
+        try:
+            yield
+        except ModelFailed:
+            self._form, self._bound, self._temperature, self._counting, self.tools = known
+            raise
 
     def asking(self, prompt: Prompt) -> dict[str, Any]:
         """The body of a call for typed fields."""

@@ -56,6 +56,10 @@ class HttpModel:
 
     async def answer(self, prompt: Prompt) -> Answer:
         """Ask; raises ModelFailed."""
+        with self._dialect.kept_where_it_helps():
+            return await self._answer(prompt)
+
+    async def _answer(self, prompt: Prompt) -> Answer:
         async with self._patience(self._config.seconds):
             while True:
                 asked = self._dialect.asking(prompt)
@@ -66,6 +70,10 @@ class HttpModel:
 
     async def turn(self, talk: Talk, hear: Hear) -> Spoken:
         """Take a turn; a server without tools is asked in words, and then says all at once. Raises ModelFailed."""
+        with self._dialect.kept_where_it_helps():
+            return await self._turn(talk, hear)
+
+    async def _turn(self, talk: Talk, hear: Hear) -> Spoken:
         while self._dialect.tools or not talk.tools:
             spoken = await self._streamed(talk, hear)
             if spoken is not None:

@@ -130,6 +130,22 @@ async def test_calls_refused_at_the_same_time_teach_it_once() -> None:
     assert [one.fields["summary"] for one in found] == ["json_object"] * 4
 
 
+async def test_a_question_that_is_refused_however_it_is_asked_teaches_nothing() -> None:
+    prompt = Prompt("Summarise.", "x" * 1000, {"summary": "string"})
+    async with endpoint(answers(400, b"this model's maximum context length is 100 tokens")) as opened:
+        asked = model(opened)
+        with pytest.raises(ModelFailed, match="400"):
+            await asked.turn(TALK, lambda text: None)
+        with pytest.raises(ModelFailed, match="400"):
+            await asked.answer(prompt)
+        opened.play = answers(200, said({"summary": "short"}))
+        await asked.answer(prompt)
+        assert opened.asked[-1]["response_format"]["type"] == "json_schema"
+        opened.play = streamed({"content": "Good."})
+        await asked.turn(TALK, lambda text: None)
+        assert "tools" in opened.asked[-1] and "stream_options" in opened.asked[-1]
+
+
 async def test_a_connection_left_open_behind_the_end_holds_nobody_up() -> None:
     async def stays(opened: Endpoint, asked: dict[str, Any], write: Write) -> None:
         await streamed({"content": "Good."})(opened, asked, write)
