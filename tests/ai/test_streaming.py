@@ -152,7 +152,7 @@ async def test_a_connection_left_open_behind_the_end_holds_nobody_up() -> None:
         await opened.over.wait()
 
     async with endpoint(stays) as opened:
-        spoken = await model(opened, seconds=3).turn(TALK, lambda text: None)
+        spoken = await model(opened).turn(TALK, lambda text: None)
     assert spoken.turn.text == "Good." and spoken.tokens == Tokens(30, 12)
 
 
