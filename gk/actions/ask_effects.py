@@ -30,7 +30,7 @@ class Output:
 
 @action("ask_effects", scope="read")
 async def ask_effects(context: Context, input: Input) -> Output:
-    """List what the assistant did for a user, the last 100 effects of 30 days, the newest first.
+    """List what the assistant did for a user, the last 100 effects, the newest first.
 
     `state` is done, undone, or final where nothing takes it back.
     """

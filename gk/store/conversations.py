@@ -1,7 +1,7 @@
 """Talks with the assistant: what was said, what it did and how that is taken back, and what waits for a yes.
 
 A confirmation is bound to one action with exact arguments, holds for ten minutes and once. Of its word only a hash is
-kept. What was said and done goes after `KEPT` days, or with the account.
+kept. What was said and done goes when `retention.conversations` says, or with the account.
 """
 
 import hashlib
@@ -18,7 +18,6 @@ from gk.store.packed import small, unpacked
 if TYPE_CHECKING:
     from gk.store.db import Store
 
-KEPT = 30 * 86_400  # seconds a conversation and what can be undone are kept
 VALID = 600  # seconds of a confirmation
 MOST = 200  # conversations of an account
 WAITING = 20  # confirmations of an account
@@ -55,10 +54,9 @@ class Conversations:
         self._db, self._commits = store.reader, store.commits
 
     def turns(self, account: int, conversation: int) -> list[dict[str, Any]]:
-        """What was said; [] where there is no such conversation of the account, or it is too old."""
+        """What was said; [] where there is no such conversation of the account."""
         row = self._db.execute(
-            "SELECT turns FROM conversation WHERE id = ? AND account = ? AND last >= ?",
-            (conversation, account, int(time.time()) - KEPT),
+            "SELECT turns FROM conversation WHERE id = ? AND account = ?", (conversation, account)
         ).fetchone()
         found = unpacked(row[0]) if row else None
         return list(found["turns"]) if found else []
@@ -84,8 +82,8 @@ class Conversations:
     def effects(self, account: int, most: int = 20) -> list[Effect]:
         """The last of them, the newest first."""
         rows = self._db.execute(
-            "SELECT id, at, words, undo, undone FROM effect WHERE account = ? AND at >= ? ORDER BY id DESC LIMIT ?",
-            (account, int(time.time()) - KEPT, most),
+            "SELECT id, at, words, undo, undone FROM effect WHERE account = ? ORDER BY id DESC LIMIT ?",
+            (account, most),
         )
         return [Effect(id, at, words, json.loads(undo), bool(undone)) for id, at, words, undo, undone in rows]
 
@@ -135,8 +133,6 @@ class Conversations:
 
 
 def _keep(db: sqlite3.Connection, account: int, conversation: int, turns: Sequence[Plain], now: int) -> int:
-    db.execute("DELETE FROM conversation WHERE last < ?", (now - KEPT,))
-    db.execute("DELETE FROM effect WHERE at < ?", (now - KEPT,))
     row = db.execute("SELECT turns FROM conversation WHERE id = ? AND account = ?", (conversation, account)).fetchone()
     before = (unpacked(row[0]) or {"turns": []})["turns"] if row else []
     content = small(json.dumps({"turns": _last([*before, *turns])}).encode())
