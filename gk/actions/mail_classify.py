@@ -8,7 +8,7 @@ from gk.actions.context import Context
 from gk.actions.mail_named import places_named
 from gk.actions.registry import BadArguments, action
 from gk.actions.whose import whose
-from gk.ai.batching import FOLDERS, Brief, brief, classify_messages_batch
+from gk.ai.batching import FOLDERS, Digest, classify_messages_batch, digest
 from gk.ai.view import READ, view
 from gk.errors import Refused
 from gk.store.content import Content
@@ -45,8 +45,8 @@ async def mail_classify(context: Context, input: Input) -> Output:
     messages = list(dict.fromkeys(place.message for place in places_named(context, account, input.ids[: MOST + 1])))
     if len(messages) > MOST:
         raise BadArguments(f"at most {MOST} messages can be classified at once")
-    briefs = [await _brief(context, message) for message in messages]
-    labels = await classify_messages_batch(context.models, account.id, briefs, folders)
+    digests = [await _digested(context, message) for message in messages]
+    labels = await classify_messages_batch(context.models, account.id, digests, folders)
     named = {f"G{message}": label for message, label in zip(messages, labels, strict=True)}
     return Output(
         {name: label for name, label in named.items() if label},
@@ -54,7 +54,7 @@ async def mail_classify(context: Context, input: Input) -> Output:
     )  # fmt: skip
 
 
-async def _brief(context: Context, message: int) -> Brief:
+async def _digested(context: Context, message: int) -> Digest:
     content = await context.store.mailboxes.content_of(message)
     if content is None:
         raise Refused(f"the message G{message} is gone")
@@ -64,5 +64,5 @@ async def _brief(context: Context, message: int) -> Brief:
         content.close()
 
 
-def _read(content: Content) -> Brief:
-    return brief(view(content.read(0, READ)))
+def _read(content: Content) -> Digest:
+    return digest(view(content.read(0, READ)))
