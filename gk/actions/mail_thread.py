@@ -31,6 +31,6 @@ async def mail_thread(context: Context, input: Input) -> Output:
     """
     account = whose(context, input.address)
     message, _ = message_named(context, account.address, input.id)
-    numbers = context.store.mailboxes.thread(account.id, message, MOST)
+    _, messages = context.store.mailboxes.thread(account.id, message, MOST)
     read = {"address": account.address}
-    return Output([await registry.run("mail_read", read | {"id": f"G{number}"}, context) for number in numbers])
+    return Output([await registry.run("mail_read", read | {"id": f"G{number}"}, context) for number, _ in messages])

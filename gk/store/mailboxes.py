@@ -30,7 +30,7 @@ Uids = list[int]
 Ranges = list[tuple[int, int]]
 UidPairs = tuple[list[int], list[int]]
 Words = list[str]
-Numbers = list[int]
+Thread = tuple[int, list[tuple[int, int]]]
 Rows = list[tuple[Any, ...]]
 FoundContents = list[Content | None]
 
@@ -246,20 +246,22 @@ class Mailboxes:
         """A message's bytes by its id, wherever it stands: for the queue."""
         return await self._contents.of_message(message)
 
-    def thread(self, account: int, message: int, most: int) -> Numbers:
-        """Ids of the last messages of an account in the thread of one, the oldest first, that one among them.
+    def thread(self, account: int, message: int, most: int) -> Thread:
+        """The thread of a message in an account, 0 where it stands nowhere there, and its last messages.
 
-        What is in Junk, Trash and Drafts belongs to none.
+        Each is (id, when it came), the oldest first; that message is among them. What is in Junk, Trash and Drafts
+        belongs to none.
         """
         rows = self._db.execute(
-            "SELECT o.message, min(o.date) FROM entry e JOIN mailbox b ON b.id = e.mailbox AND b.account = ?1"
+            "SELECT o.message, min(o.date), o.thread FROM entry e JOIN mailbox b ON b.id = e.mailbox AND b.account = ?1"
             " JOIN entry o ON o.thread = e.thread JOIN mailbox c ON c.id = o.mailbox AND c.account = ?1"
             " WHERE e.message = ?2 AND (o.message = ?2 OR"
             " coalesce(c.special_use, '') NOT IN ('\\Junk', '\\Trash', '\\Drafts'))"
             " GROUP BY o.message ORDER BY o.message = ?2 DESC, 2 DESC, 1 DESC LIMIT ?3",
             (account, message, most),
         ).fetchall()
-        return [number for number, _ in sorted(rows, key=lambda row: (row[1], row[0]))]
+        found = sorted((number, date) for number, date, _ in rows)
+        return (rows[0][2] if rows else 0), sorted(found, key=itemgetter(1))
 
     def vanished(self, mailbox: Mailbox, since: int, among: Ranges | None = None) -> Ranges:
         """The uids expunged after the modseq `since`, as ordered ranges; of `among`, ordered ranges, where given.

@@ -227,19 +227,8 @@ class Replies:
 
     def thread(self, account: int, message: int, most: int) -> tuple[int, Sequence[Line]]:
         """The thread of a message in an account, 0 where it stands nowhere there; its newest others, oldest first."""
-        row = self._db.execute(
-            "SELECT e.thread FROM entry e JOIN mailbox b ON b.id = e.mailbox WHERE e.message = ? AND b.account = ?",
-            (message, account),
-        ).fetchone()
-        if row is None:
-            return 0, []
-        rows = self._db.execute(
-            "SELECT e.message, min(e.date) FROM entry e JOIN mailbox b ON b.id = e.mailbox"
-            f" WHERE b.account = ? AND coalesce(b.special_use, '') NOT IN ({OTHERS})"
-            " AND e.thread = ? AND e.message <> ? GROUP BY e.message ORDER BY 2 DESC, 1 DESC LIMIT ?",
-            (account, row[0], message, most),
-        ).fetchall()
-        return int(row[0]), [Line(*found) for found in reversed(rows)]
+        thread, found = self._store.mailboxes.thread(account, message, most + 1)
+        return thread, [Line(number, date) for number, date in found if number != message]
 
     def stands(self, account: int, message: int) -> Line | None:
         """The message in an account, outside Junk, Trash and Drafts; None where it is gone."""
