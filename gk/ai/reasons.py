@@ -82,8 +82,12 @@ def places_in(view: View) -> Places:
 
 
 def located(found: Sequence[Evidence], places: Places) -> list[Evidence]:
-    """The same reasons with their places in the message they were found in."""
-    return [Evidence(one.signal, *_found(one.feature, places.folded, places), one.weight) for one in found]
+    """The same reasons with their places in the message; what stands at one place is one reason."""
+    weights: dict[tuple[str, str, str, int, int], float] = {}
+    for one in found:
+        place = one.signal, *_found(one.feature, places.folded, places)
+        weights[place] = weights.get(place, 0.0) + one.weight
+    return [Evidence(*place, round(weight, 3)) for place, weight in weights.items()]
 
 
 def _found(feature: str, folded: str, place: Places) -> tuple[str, str, int, int]:

@@ -140,3 +140,10 @@ def test_a_loud_mail_of_a_person_that_leads_nowhere_is_no_mass_mail(subject: str
     found = triage(view(raw.encode()))
     assert found.category not in ("spam", "newsletter")
     assert found.urgency in ("high", "critical")
+
+
+def test_what_stands_at_one_place_is_one_reason() -> None:
+    raw = b"From: ann@far.test\r\nTo: bob@example.test\r\nSubject: Re: Thursday's meeting\r\n\r\nThursday is fine.\r\n"
+    found = triage(view(raw)).evidence
+    places = [(one.signal, one.feature, one.where, one.start) for one in found]
+    assert len(places) == len(set(places)) and any("Thursday" in place[1] for place in places)
