@@ -88,3 +88,28 @@ async def endpoint(play: Play) -> AsyncIterator[Endpoint]:
         opened.over.set()
         server.close()
         await server.wait_closed()
+
+
+async def silent(opened: Endpoint, asked: dict[str, Any], write: Write) -> None:
+    """Takes the question and says nothing."""
+    await opened.over.wait()
+
+
+async def dribbles(opened: Endpoint, asked: dict[str, Any], write: Write) -> None:
+    """Answers an octet at a time, and far too slowly."""
+    await write(b"HTTP/1.1 200 x\r\nContent-Length: 100000\r\n\r\n")
+    while not opened.over.is_set():
+        await write(b" ")
+        await asyncio.sleep(0.05)
+
+
+async def endless(opened: Endpoint, asked: dict[str, Any], write: Write) -> None:
+    """Never comes to an end."""
+    await write(b"HTTP/1.1 200 x\r\nContent-Type: text/event-stream\r\n\r\n")
+    while True:
+        await write(b"data: " + b"x" * 65536 + b"\n\n")
+
+
+async def closes(opened: Endpoint, asked: dict[str, Any], write: Write) -> None:
+    """Goes away in the middle of its answer."""
+    await write(b"HTTP/1.1 200 x\r\nContent-Length: 100\r\n\r\n{")

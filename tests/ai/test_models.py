@@ -1,6 +1,5 @@
 """Models that obey, refuse, lie, stall and never end: an answer is checked, or there is none."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from gk.ai.engine_http import HttpModel
 from gk.ai.model import Answer, ModelFailed, Prompt, Tokens
 from gk.config import AiModel
-from tests.ai.endpoint import Endpoint, Play, Write, answers, endpoint, http, said
+from tests.ai.endpoint import Endpoint, Play, Write, answers, closes, dribbles, endless, endpoint, http, said, silent
 
 PROMPT = Prompt("Summarise.", "The roof leaks.", {"summary": "string", "urgent": "boolean", "sure": "number"})
 GOOD = {"summary": "It leaks.", "urgent": True, "sure": 0.5}
@@ -52,33 +51,12 @@ def saying(content: Any, **more: Any) -> Play:
     return answers(200, said(content, **more))
 
 
-async def _endless(opened: Endpoint, asked: dict[str, Any], write: Write) -> None:
-    await write(b"HTTP/1.1 200 x\r\nContent-Type: text/event-stream\r\n\r\n")
-    while True:
-        await write(b"data: " + b"x" * 65536 + b"\n\n")
-
-
-async def _silent(opened: Endpoint, asked: dict[str, Any], write: Write) -> None:
-    await opened.over.wait()
-
-
-async def _dribbles(opened: Endpoint, asked: dict[str, Any], write: Write) -> None:
-    await write(b"HTTP/1.1 200 x\r\nContent-Length: 100000\r\n\r\n")
-    while not opened.over.is_set():
-        await write(b" ")
-        await asyncio.sleep(0.05)
-
-
-async def _closes(opened: Endpoint, asked: dict[str, Any], write: Write) -> None:
-    await write(b"HTTP/1.1 200 x\r\nContent-Length: 100\r\n\r\n{")
-
-
 BAD: dict[str, tuple[Play, str]] = {
-    "silence": (_silent, "in time"),
-    "a byte at a time": (_dribbles, "in time"),
-    "an endless stream": (_endless, "longer than"),
+    "silence": (silent, "in time"),
+    "a byte at a time": (dribbles, "in time"),
+    "an endless stream": (endless, "longer than"),
     "ten megabytes": (answers(200, b" " * (10 << 20)), "longer than"),
-    "the end in the middle": (_closes, "cannot be reached"),
+    "the end in the middle": (closes, "cannot be reached"),
     "401": (answers(401, b"{}"), "it says 401"),
     "429": (answers(429, b"{}"), "it says 429"),
     "529": (answers(529, b"{}"), "it says 529"),

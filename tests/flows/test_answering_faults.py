@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gk.store.values import Recipient
-from tests.ai.endpoint import Endpoint, Play, Write, answers, http, said
+from tests.ai.endpoint import Endpoint, Play, Write, answers, closes, dribbles, endless, http, said, silent
 from tests.flows.answering import (
     ASKS,
     DRAFTS,
@@ -31,38 +31,17 @@ MAILS = 50
 FLOOD = 9_800 if os.environ.get("GK_FUZZ") == "1" else 1_800
 
 
-async def _silent(opened: Endpoint, asked: dict[str, Any], write: Write) -> None:
-    await opened.over.wait()
-
-
-async def _dribbles(opened: Endpoint, asked: dict[str, Any], write: Write) -> None:
-    await write(b"HTTP/1.1 200 x\r\nContent-Length: 100000\r\n\r\n")
-    while not opened.over.is_set():
-        await write(b" ")
-        await asyncio.sleep(0.05)
-
-
-async def _endless(opened: Endpoint, asked: dict[str, Any], write: Write) -> None:
-    await write(b"HTTP/1.1 200 x\r\n\r\n")
-    while True:
-        await write(b"x" * 65536)
-
-
-async def _closes(opened: Endpoint, asked: dict[str, Any], write: Write) -> None:
-    await write(b"HTTP/1.1 200 x\r\nContent-Length: 100\r\n\r\n{")
-
-
 async def _echoes(opened: Endpoint, asked: dict[str, Any], write: Write) -> None:
     text = asked["messages"][1]["content"][:4000] if asked else ""
     await write(http(200, said(good(text))))
 
 
 BAD: dict[str, Play] = {
-    "silence": _silent,
-    "a byte at a time": _dribbles,
-    "an endless stream": _endless,
+    "silence": silent,
+    "a byte at a time": dribbles,
+    "an endless stream": endless,
     "ten megabytes": answers(200, b" " * (10 << 20)),
-    "the end in the middle": _closes,
+    "the end in the middle": closes,
     "401": answers(401, b"{}"),
     "429": answers(429, b"{}"),
     "500": answers(500, b"{}"),
