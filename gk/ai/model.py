@@ -3,6 +3,7 @@
 The two are never mixed: who reads strangers' text (`answer`) has no tools, and who has tools (`turn`) reads none of it.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -37,6 +38,11 @@ class Prompt:
     fields: Mapping[str, Type]
     most: int = 500  # tokens of the answer
     keep: bool = True
+
+    @property
+    def length(self) -> int:
+        """Characters of all that is asked."""
+        return len(self.task) + len(self.text) + len(json.dumps(self.schema()))
 
     def schema(self) -> dict[str, Any]:
         """The fields as a JSON schema."""
@@ -107,6 +113,13 @@ class Talk:
     turns: Sequence[Turn]
     tools: Sequence[Tool] = ()
     most: int = 1500  # tokens of the turn
+
+    @property
+    def length(self) -> int:
+        """Characters of all that is said to the model, tools and the arguments of calls among them."""
+        said = sum(len(turn.text) + sum(len(str(call.arguments)) for call in turn.calls) for turn in self.turns)
+        tools = sum(len(tool.doc) + len(json.dumps(tool.schema)) for tool in self.tools)
+        return len(self.task) + said + tools
 
 
 @dataclass(frozen=True, slots=True)

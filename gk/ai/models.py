@@ -90,9 +90,8 @@ class Models:
             bare = replace(prompt, task=redacted(prompt.task), text=redacted(prompt.text))
             return await one.model.answer(bare if one.model.remote else prompt)
 
-        most = len(prompt.task) + len(prompt.text)
         async with self._slot():
-            found = await self._first(account, ask, Tokens(most // ASKED, prompt.most))
+            found = await self._first(account, ask, Tokens(prompt.length // ASKED, prompt.most))
         if prompt.keep:
             await self._meter.keep(account, key, found)
         return found
@@ -120,9 +119,8 @@ class Models:
                     raise Interrupted(str(error)) from None
                 raise
 
-        most = len(talk.task) + sum(len(turn.text) for turn in talk.turns)
         async with self._slot():
-            return await self._first(account, ask, Tokens(most // ASKED, talk.most))
+            return await self._first(account, ask, Tokens(talk.length // ASKED, talk.most))
 
     def health(self) -> list[Health]:
         """Of each model, in their order."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from gk.ai.metering import Price, Use
-from gk.ai.model import Answer, Call, Hear, ModelFailed, Prompt, Spoken, Talk, Tokens, Turn
+from gk.ai.model import Answer, Call, Hear, ModelFailed, Prompt, Spoken, Talk, Tokens, Tool, Turn
 from gk.ai.models import CLOSED, FAILURES, Models
 from tests.ai.test_models import GOOD, PROMPT
 
@@ -248,3 +248,16 @@ async def test_without_a_model_there_is_no_answer() -> None:
     assert not models
     with pytest.raises(ModelFailed, match="no model"):
         await models.answer(1, PROMPT)
+
+
+async def test_tools_and_calls_are_a_part_of_what_a_turn_may_cost() -> None:
+    count, good = Counted(money=2000), Scripted(OK)
+    tools = [Tool("find", "x" * 4000, {"type": "object"})]
+    with pytest.raises(ModelFailed, match="spend_per_day"):
+        await asked(good, count=count, price=1.0).turn(1, replace(TALK, tools=tools, most=100))
+    called = Turn("model", "", [Call("c1", "find", {"words": "x" * 4000})])
+    with pytest.raises(ModelFailed, match="spend_per_day"):
+        await asked(good, count=count, price=1.0).turn(1, replace(TALK, turns=[*TALK.turns, called], most=100))
+    with pytest.raises(ModelFailed, match="spend_per_day"):
+        await asked(good, count=count, price=1.0).answer(1, replace(PROMPT, fields={"a": ("x" * 4000,)}))
+    assert good.asked == 0
